@@ -1,0 +1,1 @@
+"""The site's driver: a connector and a connection around the agent's machine."""

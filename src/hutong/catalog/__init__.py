@@ -1,0 +1,1 @@
+"""Accelerators, software stacks, regions, links and prices: data files and their loader."""

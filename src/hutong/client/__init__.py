@@ -1,0 +1,1 @@
+"""The typed SDK: what a program uses to talk to a hub."""

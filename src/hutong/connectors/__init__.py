@@ -1,0 +1,1 @@
+"""The code by which an agent drives one kind of site."""

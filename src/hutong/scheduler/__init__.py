@@ -1,0 +1,1 @@
+"""The pure scheduling cycle: a snapshot in, a plan with reasons out."""

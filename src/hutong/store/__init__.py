@@ -1,0 +1,1 @@
+"""The journal and its read tables: what makes an accepted job durable."""

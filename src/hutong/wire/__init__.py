@@ -1,0 +1,1 @@
+"""The versioned requests, replies and events that pass between client, hub and agent."""
