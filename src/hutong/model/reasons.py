@@ -1,0 +1,364 @@
+"""Why things are as they are: a closed set of typed causes.
+
+Each reason is a frozen value with its facts, a dotted code that never changes, the sentence it
+renders to, and the events that could clear it. One set feeds explain, the retry rules, the API,
+the command line and the console. Reasons of attempts and jobs that ended cannot clear.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from hutong.model.states import FailureClass
+
+
+class Reason(msgspec.Struct, frozen=True, tag_field="code"):
+    """Base of all reasons. `clears_on` names kinds of events of `hutong.lifecycle.events`."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def code(self) -> str:
+        """The stable dotted code."""
+        return str(self.__struct_config__.tag)
+
+    def sentence(self) -> str:
+        """The reason in words, made of its facts."""
+        raise AssertionError(f"{type(self).__name__} has no sentence")
+
+
+_ENDINGS = ("AttemptEnded", "AttemptLost")
+_SUPPLY = ("InventoryChanged", "SiteReturned", "SiteDrained", "NodeDrained")
+
+
+# Why a job waits
+
+
+class NotConsidered(Reason, frozen=True, tag="waiting.not_considered"):
+    """No cycle has looked at the job yet."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided",)
+
+    def sentence(self) -> str:
+        return "The scheduler has not looked at it yet."
+
+
+class BusyPools(Reason, frozen=True, tag="waiting.busy"):
+    """Pools could run it once enough is free. `tasks` are placed whole or not at all."""
+
+    clears_on: ClassVar[tuple[str, ...]] = (*_ENDINGS, *_SUPPLY)
+    pools: int
+    tasks: int
+    fitting_now: int
+
+    def sentence(self) -> str:
+        return (
+            f"{self.pools} pool(s) could run it, but only {self.fitting_now} of its "
+            f"{self.tasks} task(s) would fit now."
+        )
+
+
+class BehindOthers(Reason, frozen=True, tag="waiting.turn"):
+    """Jobs that come first in the order wait for the same resources."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided", *_ENDINGS)
+    ahead: int
+
+    def sentence(self) -> str:
+        return f"{self.ahead} job(s) ahead of it in the order wait for the same resources."
+
+
+class WouldDelayReserved(Reason, frozen=True, tag="waiting.reserved"):
+    """It would fit now, but starting it would delay the job that holds a reservation."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided", *_ENDINGS)
+    holder: str
+    start_ms: int
+
+    def sentence(self) -> str:
+        return f"It would delay job {self.holder}, which comes first and holds a reservation."
+
+
+class CycleFull(Reason, frozen=True, tag="waiting.cycle_full"):
+    """The plan of this cycle was full before its turn came."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided",)
+    limit: int
+
+    def sentence(self) -> str:
+        return f"This cycle placed its limit of {self.limit} jobs; the next one goes on."
+
+
+class OverQuota(Reason, frozen=True, tag="waiting.quota"):
+    """A hard quota of the tenant, or of a tenant above it, is used up."""
+
+    clears_on: ClassVar[tuple[str, ...]] = (*_ENDINGS, "TenantChanged")
+    tenant: str
+    resource: str
+    used: int
+    wanted: int
+    limit: int
+
+    def sentence(self) -> str:
+        return (
+            f"{self.tenant} uses {self.used} of its {self.limit} {self.resource} "
+            f"and this needs {self.wanted} more."
+        )
+
+
+class AwaitsJobs(Reason, frozen=True, tag="waiting.dependency"):
+    """Jobs it depends on have not ended."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("JobEnded",)
+    jobs: tuple[str, ...]
+
+    def sentence(self) -> str:
+        return f"It waits for {', '.join(self.jobs)} to end."
+
+
+class NotBefore(Reason, frozen=True, tag="waiting.not_before"):
+    """Its earliest start has not come."""
+
+    start_ms: int
+
+    def sentence(self) -> str:
+        return "It was asked not to start yet."
+
+
+class ArrayLimit(Reason, frozen=True, tag="waiting.array_limit"):
+    """As many elements of the array run as it allows at once."""
+
+    clears_on: ClassVar[tuple[str, ...]] = _ENDINGS
+    limit: int
+
+    def sentence(self) -> str:
+        return f"The array runs at most {self.limit} element(s) at once."
+
+
+class NoSites(Reason, frozen=True, tag="waiting.no_sites"):
+    """No site has joined the hub."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("InventoryChanged",)
+
+    def sentence(self) -> str:
+        return "No site has joined the hub yet."
+
+
+class NoPoolMatches(Reason, frozen=True, tag="waiting.no_pool"):
+    """No pool of any site could ever run it as things stand.
+
+    `filtered` counts the nodes that fell to each filter, by the filter's name.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = ("InventoryChanged", "SiteReturned", "SiteDrained")
+    filtered: dict[str, int]
+    wanted: str
+
+    def sentence(self) -> str:
+        counts = ", ".join(f"{count} by {name}" for name, count in self.filtered.items())
+        return f"No pool can run {self.wanted}: of all nodes {counts or 'none'} fell out."
+
+
+# Why a placed job is where it is
+
+
+class BestCandidate(Reason, frozen=True, tag="placed.best"):
+    """The best of the candidates for the job's objective."""
+
+    objective: str
+    candidates: int
+
+    def sentence(self) -> str:
+        return f"Best for {self.objective} of {self.candidates} pool(s) that could start it."
+
+
+class OnlyCandidate(Reason, frozen=True, tag="placed.only"):
+    """The one pool that could start it."""
+
+    def sentence(self) -> str:
+        return "The only pool that could start it now."
+
+
+# Why an attempt or a job ended
+
+
+class EndReason(Reason, frozen=True):
+    """Base of the reasons of an end; `failure` decides whether and how it is retried."""
+
+    failure: ClassVar[FailureClass] = FailureClass.NONE
+
+
+class Completed(EndReason, frozen=True, tag="ended.completed"):
+    """Every task left with exit code 0."""
+
+    def sentence(self) -> str:
+        return "Every task ended with exit code 0."
+
+
+class ExitCode(EndReason, frozen=True, tag="user.exit_code"):
+    """A task left with an exit code that is not 0."""
+
+    failure: ClassVar[FailureClass] = FailureClass.USER
+    exit_code: int
+    task: int = 0
+
+    def sentence(self) -> str:
+        return f"Task {self.task} ended with exit code {self.exit_code}."
+
+
+class Signalled(EndReason, frozen=True, tag="user.signal"):
+    """A task was ended by a signal that Hutong did not send."""
+
+    failure: ClassVar[FailureClass] = FailureClass.USER
+    signal: int
+    task: int = 0
+
+    def sentence(self) -> str:
+        return f"Task {self.task} was ended by signal {self.signal}."
+
+
+class TimeLimit(EndReason, frozen=True, tag="user.time_limit"):
+    """The attempt ran into the job's time limit."""
+
+    failure: ClassVar[FailureClass] = FailureClass.USER
+    limit_ms: int
+
+    def sentence(self) -> str:
+        return f"It reached its time limit of {self.limit_ms / 1000:g} s."
+
+
+class CancelledByUser(EndReason, frozen=True, tag="user.cancelled"):
+    """Somebody with the right to do so cancelled it."""
+
+    failure: ClassVar[FailureClass] = FailureClass.CANCELLED
+    by: str
+
+    def sentence(self) -> str:
+        return f"Cancelled by {self.by}."
+
+
+class DependencyFailed(EndReason, frozen=True, tag="user.dependency"):
+    """A job it depends on ended in a way that can never satisfy the dependency."""
+
+    failure: ClassVar[FailureClass] = FailureClass.CANCELLED
+    job: str
+    kind: str
+    state: str
+
+    def sentence(self) -> str:
+        return f"It needs {self.kind}:{self.job}, and {self.job} {self.state}."
+
+
+class DeadlinePassed(EndReason, frozen=True, tag="user.deadline"):
+    """The deadline passed before it could start."""
+
+    failure: ClassVar[FailureClass] = FailureClass.CANCELLED
+    deadline_ms: int
+
+    def sentence(self) -> str:
+        return "Its deadline passed before it could start."
+
+
+class Preempted(EndReason, frozen=True, tag="preempted.for"):
+    """Stopped so that a job that comes first could start."""
+
+    failure: ClassVar[FailureClass] = FailureClass.PREEMPTED
+    by: str
+
+    def sentence(self) -> str:
+        return f"Stopped so that job {self.by} could start; it keeps its place in the queue."
+
+
+class StartFailed(EndReason, frozen=True, tag="machine.start_failed"):
+    """The site could not start it."""
+
+    failure: ClassVar[FailureClass] = FailureClass.MACHINE
+    problem: str
+
+    def sentence(self) -> str:
+        return f"The site could not start it: {self.problem}."
+
+
+class CommandNotFound(EndReason, frozen=True, tag="user.start_failed"):
+    """What the job asked to run does not exist or cannot be run there."""
+
+    failure: ClassVar[FailureClass] = FailureClass.USER
+    problem: str
+
+    def sentence(self) -> str:
+        return f"Its command could not be run: {self.problem}."
+
+
+class ProcessLost(EndReason, frozen=True, tag="machine.lost"):
+    """The processes vanished without telling how they ended (a reboot, a kill of the supervisor)."""
+
+    failure: ClassVar[FailureClass] = FailureClass.MACHINE
+
+    def sentence(self) -> str:
+        return "Its processes vanished without an exit status."
+
+
+class NodeGone(EndReason, frozen=True, tag="machine.node_gone"):
+    """The node is no longer there."""
+
+    failure: ClassVar[FailureClass] = FailureClass.MACHINE
+    node: str
+
+    def sentence(self) -> str:
+        return f"Node {self.node} is no longer there."
+
+
+class LeaseExpired(EndReason, frozen=True, tag="site.lease_expired"):
+    """The site was silent until the lease ran out, so the attempt counts as lost."""
+
+    failure: ClassVar[FailureClass] = FailureClass.SITE
+    site: str
+
+    def sentence(self) -> str:
+        return f"Site {self.site} was silent until the lease ran out."
+
+
+class Fenced(EndReason, frozen=True, tag="site.fenced"):
+    """The attempt ended itself because its lease had run out or a newer token exists."""
+
+    failure: ClassVar[FailureClass] = FailureClass.SITE
+
+    def sentence(self) -> str:
+        return "It ended itself: its lease had run out."
+
+
+WaitReason = (
+    NotConsidered
+    | BusyPools
+    | BehindOthers
+    | WouldDelayReserved
+    | CycleFull
+    | OverQuota
+    | AwaitsJobs
+    | NotBefore
+    | ArrayLimit
+    | NoSites
+    | NoPoolMatches
+)
+PlaceReason = BestCandidate | OnlyCandidate
+EndedReason = (
+    Completed
+    | ExitCode
+    | Signalled
+    | TimeLimit
+    | CancelledByUser
+    | DependencyFailed
+    | DeadlinePassed
+    | Preempted
+    | StartFailed
+    | CommandNotFound
+    | ProcessLost
+    | NodeGone
+    | LeaseExpired
+    | Fenced
+)
+ALL_REASONS: tuple[type[Reason], ...] = (
+    *WaitReason.__args__,
+    *PlaceReason.__args__,
+    *EndedReason.__args__,
+)

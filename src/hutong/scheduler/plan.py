@@ -1,0 +1,103 @@
+"""What a cycle decides: a plan of four kinds of line, with the explanation that deciding left.
+
+A plan names jobs, not elements: the lifecycle gives the next element of an array to each of its
+placements, in the plan's order.
+"""
+
+import msgspec
+
+from hutong.model.attempt import NodeShare
+from hutong.model.ids import AttemptId, JobId, PoolId, SiteId
+from hutong.model.reasons import PlaceReason, WaitReason
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """One pool that was considered, with the parts of its score.
+
+    `start_ms` is when the job would start there (now, or expected), `finish_ms` the expected end;
+    `cost_microcny` is the expected cost of the whole run and `score` what the objective made of
+    them (lower is better). `tasks_fitting` is how many tasks of the gang fit now.
+    """
+
+    pool: PoolId
+    site: SiteId
+    accelerator: str
+    accelerator_milli: int
+    speed_milli: int
+    start_ms: int
+    finish_ms: int
+    rate_microcny_per_hour: int
+    cost_microcny: int
+    score: int
+    tasks_fitting: int
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a decision came out as it did: nodes that fell to each filter, candidates best first.
+
+    `filtered` counts nodes by the name of the filter they fell to; `fair_share_milli` is the
+    tenant's weighted dominant share (thousandths) when the decision was taken.
+    """
+
+    filtered: dict[str, int] = {}
+    candidates: tuple[Candidate, ...] = ()
+    fair_share_milli: int = 0
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Start one attempt of `job` on these nodes of one pool, now."""
+
+    job: JobId
+    site: SiteId
+    pool: PoolId
+    nodes: tuple[NodeShare, ...]
+    accelerator: str
+    accelerator_milli: int
+    speed_milli: int
+    rate_microcny_per_hour: int
+    expected_end_ms: int
+    reason: PlaceReason
+    explanation: Explanation
+
+
+class Preemption(msgspec.Struct, frozen=True):
+    """Stop `victim` (whole, with its grace) so that `job` can start."""
+
+    victim: AttemptId
+    job: JobId
+    lost_accelerator_milli_ms: int
+
+
+class Reservation(msgspec.Struct, frozen=True):
+    """Hold capacity of a pool for a blocked job at the head, from `start_ms` on."""
+
+    job: JobId
+    pool: PoolId
+    start_ms: int
+    tasks: int
+
+
+class Deferral(msgspec.Struct, frozen=True):
+    """Why the jobs of one group wait. A group is the jobs of one tenant, class and shape.
+
+    `start_ms` is the expected start of the group's head, 0 where nobody can tell, and `basis` says
+    in one word what it rests on (`limits`, `estimates`, `none`).
+    """
+
+    group: int
+    head: JobId
+    reasons: tuple[WaitReason, ...]
+    start_ms: int
+    basis: str
+    explanation: Explanation
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it."""
+
+    placements: tuple[Placement, ...] = ()
+    preemptions: tuple[Preemption, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    deferrals: tuple[Deferral, ...] = ()
+    shares_milli: dict[str, int] = {}
+    truncated: bool = False
