@@ -1,1 +1,1 @@
-"""In-memory twins, builders and conformance suites, shipped for the tests of connectors and stores."""
+"""In-memory twins, builders and conformance suites for the tests of connectors and stores."""
