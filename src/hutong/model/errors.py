@@ -96,10 +96,6 @@ CATALOGUE: dict[str, ErrorKind] = {
     "job.invalid": _K(
         422, "The job's {field} cannot be {value}: {problem}.", "{advice}",
     ),
-    "job.never_fits": _K(
-        422, "No site that ever joined could run this: {problem}.",
-        "`hutong sites` and `hutong nodes` show what there is; `hutong plan` explains a file.",
-    ),
     "job.finished": _K(
         409, "Job {job} is {state} and stays so.", "Hand in a new job to run it again.",
     ),
