@@ -1,0 +1,222 @@
+"""The events of the journal: facts that the hub's machine accepted.
+
+State is the fold of these. An event holds all that applying it needs, decisions included, so that
+a later version of the rules reads an old journal to the same state. Only ever add a field (with a
+default) or a new kind.
+"""
+
+import msgspec
+
+from hutong.model.attempt import NodeShare
+from hutong.model.ids import AttemptId, HubId, JobId, NodeId, PoolId, SiteId
+from hutong.model.job import JobSpec
+from hutong.model.reasons import EndedReason, PlaceReason
+from hutong.model.resources import Amount
+from hutong.model.states import AttemptState, JobState
+from hutong.model.supply import Inventory, Site
+from hutong.model.tenant import Tenant
+from hutong.scheduler.plan import Explanation
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="kind", tag=True, omit_defaults=True):
+    """Base of all events; the kind is the class's name."""
+
+
+class HubCreated(Event, frozen=True):
+    """The hub's store was made. `hub` goes into every attempt's id."""
+
+    hub: HubId
+
+
+class HubStarted(Event, frozen=True):
+    """A hub took over the journal. Leases may have been renewed until just before, so each is
+    taken as renewed now."""
+
+
+class TenantChanged(Event, frozen=True):
+    """A tenant was made, or its weight or quota changed."""
+
+    tenant: Tenant
+
+
+class SiteDescribed(Event, frozen=True):
+    """A site joined, or its owner, region or jurisdiction changed."""
+
+    site: Site
+
+
+class InventoryChanged(Event, frozen=True):
+    """A site's pools and nodes, whole."""
+
+    site: SiteId
+    inventory: Inventory
+
+
+class SiteDrained(Event, frozen=True):
+    """New work stops (or may again) going to a site."""
+
+    site: SiteId
+    draining: bool
+
+
+class NodeDrained(Event, frozen=True):
+    """New work stops (or may again) going to a node."""
+
+    node: NodeId
+    draining: bool
+
+
+class SiteSilent(Event, frozen=True):
+    """Nothing was heard of a site for too long to place new work there."""
+
+    site: SiteId
+
+
+class SiteReturned(Event, frozen=True):
+    """A silent site was heard again."""
+
+    site: SiteId
+
+
+class JobAccepted(Event, frozen=True):
+    """A job is in the queue. `key` is its idempotency key within the tenant."""
+
+    job: JobId
+    spec: JobSpec
+    key: str = ""
+    by: str = ""
+
+
+class CancelRequested(Event, frozen=True):
+    """A job, or one element of an array, should end."""
+
+    job: JobId
+    by: str
+    element: int | None = None
+
+
+class AttemptPlaced(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One placement of a plan, with the attempt it made."""
+
+    attempt: AttemptId
+    job: JobId
+    number: int
+    token: int
+    site: SiteId
+    pool: PoolId
+    nodes: tuple[NodeShare, ...]
+    needs: Amount
+    rate_microcny_per_hour: int
+    expected_end_ms: int
+    reason: PlaceReason
+    explanation: Explanation
+    accelerator: str = ""
+    element: int | None = None
+
+
+class AttemptPreempted(msgspec.Struct, frozen=True):
+    """One preemption of a plan: `attempt` ends so that job `by` can start."""
+
+    attempt: AttemptId
+    by: JobId
+
+
+class PlanDecided(Event, frozen=True):
+    """What a cycle decided."""
+
+    cycle: int
+    placements: tuple[AttemptPlaced, ...] = ()
+    preemptions: tuple[AttemptPreempted, ...] = ()
+
+
+class AttemptMoved(Event, frozen=True):
+    """A site was seen to stage, start or run an attempt. `started_ms` is the site's clock."""
+
+    attempt: AttemptId
+    state: AttemptState
+    started_ms: int = 0
+
+
+class AttemptEnded(Event, frozen=True):
+    """An attempt ended, by the site's own clock. This is what the meter counts."""
+
+    attempt: AttemptId
+    reason: EndedReason
+    started_ms: int = 0
+    ended_ms: int = 0
+
+
+class AttemptLost(Event, frozen=True):
+    """The lease ran out in silence. It is metered until its site was last heard."""
+
+    attempt: AttemptId
+    reason: EndedReason
+    ended_ms: int = 0
+
+
+class AttemptSettled(Event, frozen=True):
+    """A lost attempt's site came back and told when it really ended; corrects the meter."""
+
+    attempt: AttemptId
+    reason: EndedReason
+    started_ms: int = 0
+    ended_ms: int = 0
+
+
+class JobRequeued(Event, frozen=True):
+    """A job (or element) goes back to its place in the queue after an attempt."""
+
+    job: JobId
+    attempt: AttemptId
+    reason: EndedReason
+    element: int | None = None
+
+
+class ElementEnded(Event, frozen=True):
+    """One element of an array is in a terminal state."""
+
+    job: JobId
+    element: int
+    state: JobState
+    reason: EndedReason
+
+
+class JobEnded(Event, frozen=True):
+    """A job is in a terminal state."""
+
+    job: JobId
+    state: JobState
+    reason: EndedReason
+
+
+AnyEvent = (
+    HubCreated
+    | HubStarted
+    | TenantChanged
+    | SiteDescribed
+    | InventoryChanged
+    | SiteDrained
+    | NodeDrained
+    | SiteSilent
+    | SiteReturned
+    | JobAccepted
+    | CancelRequested
+    | PlanDecided
+    | AttemptMoved
+    | AttemptEnded
+    | AttemptLost
+    | AttemptSettled
+    | JobRequeued
+    | ElementEnded
+    | JobEnded
+)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An event in its place: `position` counts from 1 without gaps; `cause` is the id of the
+    request, report or tick that led to it."""
+
+    position: int
+    at_ms: int
+    cause: str
+    event: AnyEvent
