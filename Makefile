@@ -29,10 +29,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## print this list
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(RUN) ## start a hub and three sites on this machine and run the bundled jobs (ARGS="...")
+run: $(RUN) ## start a hub and three sites on this machine and run the bundled jobs
 	exec $(BIN)/hutong demo $(ARGS)
 
-test: $(DEV) ## run every test, the checks included (TESTS=tests/unit/wire ARGS="-k lease" WORKERS=2)
+test: $(DEV) ## run every test, the checks included (TESTS=tests/unit/wire ARGS="-k lease")
 	exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS) $(TESTS)
 
 check: $(DEV) ## lint, format, types and import rules, without the tests
@@ -50,7 +50,7 @@ bench: $(RUN) ## measure what benchmarks/README.md lists (JSON=1 prints one JSON
 docs: $(RUN) ## write the generated reference pages again
 	exec $(BIN)/python scripts/make_docs.py $(ARGS)
 
-lock: $(DEV) ## pin the requirements again after a change of pyproject.toml (UPGRADE=1: newest versions)
+lock: $(DEV) ## pin the requirements again after a change of pyproject.toml (UPGRADE=1: newest)
 	$(COMPILE) --group build --output-file requirements/run.txt >/dev/null
 	$(COMPILE) --group dev --constraints requirements/run.txt --output-file requirements/dev.txt >/dev/null
 	git --no-pager diff --stat -- requirements
