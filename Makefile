@@ -17,14 +17,17 @@ UPGRADE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+MADE := $(VENV)/.made-stamp
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+GONE := $(shell test -x $(BIN)/python || echo gone)
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-user --compile
 LOCKED := --require-hashes --only-binary :all:
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(if $(UPGRADE),--upgrade) pyproject.toml
 
 .PHONY: help run test check sim bench docs lock clean
+.PHONY: gone
 
 help: ## print this list
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,17 +60,20 @@ lock: $(DEV) ## pin the requirements again after a change of pyproject.toml (UPG
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # All output of an installation goes to stderr: stdout belongs to the command that needed it.
-$(RUN): requirements/run.txt pyproject.toml
+# An environment that was left half made, or whose interpreter is gone, is made again.
+$(MADE): $(GONE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "hutong: Python 3.11 or newer is needed and '$(PYTHON)' is not; name one, e.g. make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
-	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	    echo "hutong: '$(PYTHON)' cannot make an environment; install the Debian package python3-venv (apt-get install python3-venv)" >&2; exit 1; }; \
-	  echo "hutong: making $(VENV)" >&2; \
-	  $(PYTHON) -m venv --clear $(VENV) >&2; }
+	  echo "hutong: Python 3.11 or newer is needed and '$(PYTHON)' is not; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "hutong: '$(PYTHON)' cannot make an environment; install the Debian package python3-venv (apt-get install python3-venv)" >&2; exit 1; }
+	echo "hutong: making $(VENV)" >&2
+	$(PYTHON) -m venv --clear $(VENV) >&2
+	touch $@
+
+$(RUN): $(MADE) requirements/run.txt pyproject.toml
 	echo "hutong: installing what runs (requirements/run.txt)" >&2
 	$(PIP) $(LOCKED) -r requirements/run.txt >&2
 	$(PIP) --no-deps --no-build-isolation -e . >&2

@@ -63,7 +63,8 @@ class _Sets:
                 return self.holds(left)
             case ast.IfExp(body=body, orelse=orelse):
                 return self.holds(body) or self.holds(orelse)
-        return False
+            case _:
+                return False
 
 
 def _reads_in_order(node: ast.AST, sets: _Sets) -> Iterator[ast.expr]:
@@ -82,6 +83,8 @@ def _reads_in_order(node: ast.AST, sets: _Sets) -> Iterator[ast.expr]:
             name = _name(function)
             if name in ORDER_KEEPING or (name in {"min", "max"} and by_key):
                 yield from arguments
+        case _:
+            pass
 
 
 def _names(
@@ -99,21 +102,21 @@ def _names(
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 known = frozenset(known for known, is_set in names.items() if is_set)
                 names[name] = _Sets(known, fields).holds(value)
+            case _:
+                pass
     return frozenset(name for name, is_set in names.items() if is_set)
 
 
 def _annotated_fields(module: ast.Module) -> Iterator[str]:
+    """Yield the names of the module's fields that are sets: `x: set` in a class, `self.x: set`."""
     for node in ast.walk(module):
-        match node:
-            case ast.ClassDef(body=body):
-                for statement in body:
-                    match statement:
-                        case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation):
-                            if _annotates_a_set(annotation):
-                                yield name
-            case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=annotation):
-                if _annotates_a_set(annotation):
-                    yield name
+        for inner in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if not isinstance(inner, ast.AnnAssign) or not _annotates_a_set(inner.annotation):
+                continue
+            if isinstance(inner.target, ast.Attribute):
+                yield inner.target.attr
+            elif isinstance(inner.target, ast.Name) and inner is not node:
+                yield inner.target.id
 
 
 def _annotates_a_set(annotation: ast.expr | None) -> bool:
@@ -134,4 +137,5 @@ def _name(node: ast.expr) -> str:
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
-    return ""
+        case _:
+            return ""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def named(requirements: list[object]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project() -> dict[str, object]:
+def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -44,13 +45,13 @@ def test_every_pin_has_hashes_and_nothing_else_is_in_the_file(name: str) -> None
     )
 
 
-def test_run_pins_all_that_the_project_needs_and_its_build(project: dict) -> None:
+def test_run_pins_all_that_the_project_needs_and_its_build(project: dict[str, Any]) -> None:
     needed = named(project["project"]["dependencies"]) + named(project["build-system"]["requires"])
     missing = sorted(set(needed) - set(pins("run.txt")))
     assert not missing, f"not pinned in requirements/run.txt, run `make lock`: {missing}"
 
 
-def test_dev_pins_the_same_versions_as_run_and_the_tools(project: dict) -> None:
+def test_dev_pins_the_same_versions_as_run_and_the_tools(project: dict[str, Any]) -> None:
     run, dev = pins("run.txt"), pins("dev.txt")
     tools = named(project["dependency-groups"]["dev"])
     assert {name: dev.get(name) for name in run} == run
@@ -96,7 +97,9 @@ def test_no_recipe_echoes_itself(target: str) -> None:
     """With JSON=1 stdout holds the figures only, so nothing may write a command there."""
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r"^\.SILENT:$", makefile, re.MULTILINE)
-    commands = make("-n", "-o", ".venv/.run-stamp", "-o", ".venv/.dev-stamp", target)
+    commands = make(
+        "-n", "-o", ".venv/.made-stamp", "-o", ".venv/.run-stamp", "-o", ".venv/.dev-stamp", target
+    )
     assert ".venv/bin/" in commands
     assert "echo" not in commands
 
