@@ -1,0 +1,79 @@
+"""What the lifecycle tells the scheduler: jobs that wait, attempts that hold capacity."""
+
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from hutong.model.attempt import NodeShare
+from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
+from hutong.model.job import JobSpec
+from hutong.model.resources import Amount
+from hutong.model.states import PriorityClass
+
+
+class SiteStatus(StrEnum):
+    """Whether new work may go to a site."""
+
+    READY = "ready"
+    DRAINING = "draining"
+    SILENT = "silent"
+
+
+class QueuedJob(msgspec.Struct, frozen=True):
+    """A job that waits. `seq` is the order of acceptance; a requeued job keeps its own."""
+
+    job: JobId
+    seq: int
+    spec: JobSpec
+    submitted_ms: int
+
+
+class RunningAttempt(msgspec.Struct, frozen=True):
+    """An attempt that holds capacity, from its placement until it is released.
+
+    `needs` is per task, with `accelerator_milli` of the alternative that was chosen. `started_ms`
+    is the time of the placement. `accelerator` is the catalogue's name of the chip; empty takes it
+    from the pool. `end_basis` says what `expected_end_ms` rests on (`limits`, `estimates`, `none`).
+    An attempt that is `stopping` counts as about to release what it holds.
+    """
+
+    attempt: AttemptId
+    job: JobId
+    seq: int
+    tenant: TenantId
+    priority: PriorityClass
+    site: SiteId
+    pool: PoolId
+    nodes: tuple[NodeShare, ...]
+    needs: Amount
+    started_ms: int
+    expected_end_ms: int
+    preemptible: bool = True
+    min_run_ms: int = 0
+    exclusive: bool = False
+    stopping: bool = False
+    accelerator: str = ""
+    end_basis: str = "estimates"
+
+
+class KnownAccelerator(Protocol):
+    """What the scheduler reads of a chip of the catalogue."""
+
+    @property
+    def name(self) -> str:
+        """The canonical name."""
+
+    @property
+    def domestic(self) -> bool:
+        """Whether the vendor is a domestic one."""
+
+
+class AcceleratorCatalog(Protocol):
+    """The part of the catalogue that the scheduler reads (`hutong.catalog.load_catalog()`)."""
+
+    def find_accelerator(self, name: str) -> KnownAccelerator | None:
+        """Look a chip up by its canonical name or an alias."""
+
+    def relative_speed_milli(self, model: str, reference: str) -> int:
+        """Speed of one chip of `model` where one of `reference` is 1000."""
