@@ -106,6 +106,9 @@ CATALOGUE: dict[str, ErrorKind] = {
     "job.dependency_unknown": _K(
         422, "The job depends on {job}, which does not exist.", "Hand in that job first.",
     ),
+    "job.ambiguous": _K(
+        409, "{count} jobs are named {name}: {jobs}.", "Name one of them by its id.",
+    ),
     "attempt.not_found": _K(404, "There is no attempt {attempt}.", "`hutong job JOB` lists them."),
     "log.not_found": _K(
         404, "There is no log of {what} yet.", "`hutong job JOB` shows whether it has started.",
@@ -176,7 +179,22 @@ CATALOGUE: dict[str, ErrorKind] = {
     # Agents and connectors
     "connector.refused": _K(422, "The site cannot run this: {problem}.", "{advice}"),
     "connector.failed": _K(502, "The site failed at {action}: {problem}.", "It will be retried."),
-    # Command line
+    # Client and command line
+    "hub.unknown": _K(
+        400, "No hub is named anywhere that this program looks.",
+        "`hutong up` starts one; `HUTONG_URL` and `HUTONG_TOKEN` name one; `hutong doctor` lists "
+        "the places.",
+    ),
+    "hub.answer": _K(
+        502, "What answers at {address} is not understood: {problem}.",
+        "`hutong doctor` shows whether it is a hub, and compares its version with this one.",
+    ),
+    "config.invalid": _K(
+        400, "{file} does not name a hub: {problem}.", "It holds a `url` and a `token`, as JSON.",
+    ),
+    "cli.internal": _K(
+        500, "This program failed: {problem}.", "Run it again with HUTONG_DEBUG=1 and report it.",
+    ),
     "cli.usage": _K(400, "{problem}.", "`hutong {command} --help` shows how."),
     "simulation.violation": _K(
         500, "Seed {seed}, step {step}: {promise} is broken: {problem}.", "Repeat with: {command}",
