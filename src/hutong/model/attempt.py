@@ -71,5 +71,3 @@ class StopOrder(msgspec.Struct, frozen=True):
     attempt: AttemptId
     grace_ms: int
     why: str
-
-

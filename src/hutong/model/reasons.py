@@ -290,7 +290,7 @@ class CommandNotFound(EndReason, frozen=True, tag="user.start_failed"):
 
 
 class ProcessLost(EndReason, frozen=True, tag="machine.lost"):
-    """The processes vanished without telling how they ended (a reboot, a kill of the supervisor)."""
+    """The processes vanished without an exit status (a reboot, a killed supervisor)."""
 
     failure: ClassVar[FailureClass] = FailureClass.MACHINE
 

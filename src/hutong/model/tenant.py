@@ -3,14 +3,13 @@
 import msgspec
 
 from hutong.model.ids import TenantId
-from hutong.model.resources import Amount
 
 
 class Quota(msgspec.Struct, frozen=True):
     """Hard limits on what a tenant's live attempts hold together; None is no limit.
 
     `accelerator_milli_by_model` limits single chip models by the catalogue's name.
-    `queued_jobs` and `running_jobs` are counts.
+    `open_jobs` bounds the jobs handed in and not over, `running_jobs` the attempts that are live.
     """
 
     cpu_milli: int | None = None
@@ -18,7 +17,7 @@ class Quota(msgspec.Struct, frozen=True):
     accelerator_milli: int | None = None
     accelerator_milli_by_model: dict[str, int] = {}
     running_jobs: int | None = None
-    queued_jobs: int | None = None
+    open_jobs: int | None = None
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -37,10 +36,19 @@ class Usage(msgspec.Struct, frozen=True):
 
     attempts_count: int = 0
     duration_ms: int = 0
-    held: Amount = Amount()
     cpu_milli_ms: int = 0
     accelerator_milli_ms: int = 0
     cost_microcny: int = 0
+
+    def plus(self, other: "Usage", sign: int = 1) -> "Usage":
+        """Add `sign` times another usage."""
+        return Usage(
+            self.attempts_count + sign * other.attempts_count,
+            self.duration_ms + sign * other.duration_ms,
+            self.cpu_milli_ms + sign * other.cpu_milli_ms,
+            self.accelerator_milli_ms + sign * other.accelerator_milli_ms,
+            self.cost_microcny + sign * other.cost_microcny,
+        )
 
 
 def ancestors(tenant: TenantId) -> tuple[TenantId, ...]:

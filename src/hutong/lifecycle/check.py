@@ -1,0 +1,88 @@
+"""The invariants of the hub's state, checked whole after each simulated step and test."""
+
+from hutong.lifecycle.state import HubState
+from hutong.model.ids import TenantId
+from hutong.model.resources import Amount
+from hutong.model.states import TERMINAL_JOB_STATES, AttemptState, JobState
+from hutong.model.tenant import ancestors
+from hutong.scheduler.state import SchedulerState
+
+
+def check_hub(state: HubState, scheduler: SchedulerState) -> None:
+    """Raise AssertionError with the facts where the state breaks an invariant."""
+    _check_jobs(state)
+    _check_attempts(state)
+    _check_sites(state)
+    _check_quotas(state)
+    scheduler.validate()
+
+
+def _check_jobs(state: HubState) -> None:
+    for job in state.jobs.values():
+        assert job.number < state.next_job, f"{job.id} is numbered beyond {state.next_job}"
+        job.elements.validate()
+        unsettled = sum(1 for held in state.attempts.values() if held.job == job.id)
+        assert job.unsettled == unsettled, f"{job.id} counts {job.unsettled}, has {unsettled}"
+        if job.state in TERMINAL_JOB_STATES:
+            assert unsettled, f"{job.id} is {job.state} and settled, but still held"
+            assert not job.elements.live, f"{job.id} is {job.state} with live elements"
+            continue
+        assert job.elements.ended() < job.elements.count, f"{job.id} is over, but {job.state}"
+        if job.state is JobState.QUEUED:
+            assert not job.elements.live, f"{job.id} is queued with live elements"
+        else:
+            assert job.elements.live, f"{job.id} is {job.state} without a live element"
+        for element, attempt_id in job.elements.live.items():
+            attempt = state.attempts.get(attempt_id)
+            assert attempt is not None, f"{attempt_id} is gone, but {job.id} holds it"
+            assert attempt.is_live, f"{attempt_id} is not live, but {job.id} holds it"
+            assert attempt.element == element, f"{attempt_id} is of {attempt.element}"
+        for other in job.waits_on:
+            assert job.id in state.dependents.get(other, ()), f"{other} forgot {job.id}"
+            assert other in state.jobs, f"{job.id} waits for {other}, which is gone"
+
+
+def _check_attempts(state: HubState) -> None:
+    tokens: dict[int, str] = {}
+    for attempt in state.attempts.values():
+        assert attempt.token < state.next_token, f"{attempt.id} has token {attempt.token}"
+        assert attempt.token not in tokens, f"{attempt.id} and {tokens[attempt.token]} share one"
+        tokens[attempt.token] = attempt.id
+        job = state.jobs.get(attempt.job)
+        assert job is not None, f"{attempt.id} has no job"
+        if attempt.is_live:
+            live = job.elements.live.get(attempt.element)
+            assert live == attempt.id, f"{attempt.id} is live, but the job holds {live}"
+        stopping = attempt.state is AttemptState.STOPPING
+        assert not stopping or attempt.stop is not None, f"{attempt.id} stops without a cause"
+        assert attempt.id in state.sites[attempt.site].attempts, f"{attempt.site} forgot it"
+
+
+def _check_sites(state: HubState) -> None:
+    for record in state.sites.values():
+        for attempt_id in (*record.attempts, *record.unsent, *record.stopping):
+            attempt = state.attempts.get(attempt_id)
+            assert attempt is not None, f"{record.site.id} lists {attempt_id}, which is gone"
+            assert attempt.site == record.site.id, f"{attempt_id} is at {attempt.site}"
+        for attempt_id in record.unsent:
+            attempt = state.attempts[attempt_id]
+            assert attempt.is_live, f"{attempt_id} is over and must not start"
+            assert attempt.stop is None, f"{attempt_id} is to stop and must not start"
+
+
+def _check_quotas(state: HubState) -> None:
+    held: dict[TenantId, Amount] = {}
+    newest_ms: dict[TenantId, int] = {}
+    for attempt in state.attempts.values():
+        if attempt.is_live:
+            for level in ancestors(attempt.tenant):
+                held[level] = held.get(level, Amount()).plus(attempt.held())
+                newest_ms[level] = max(newest_ms.get(level, 0), attempt.placed_ms)
+    for tenant_id, amount in held.items():
+        tenant = state.tenants.get(tenant_id)
+        if tenant is None or newest_ms[tenant_id] <= state.tenants_changed_ms[tenant_id]:
+            continue  # a quota may be lowered below what is held already
+        for name in ("cpu_milli", "memory_mib", "accelerator_milli"):
+            limit = getattr(tenant.quota, name)
+            used = getattr(amount, name)
+            assert limit is None or used <= limit, f"{tenant_id} holds {used} {name} of {limit}"

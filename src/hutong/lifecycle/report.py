@@ -1,0 +1,212 @@
+"""An agent's report: what the hub learns of a site, and what it answers should be true there."""
+
+from hutong.lifecycle import events as ev
+from hutong.lifecycle.records import Attempt, SiteRecord
+from hutong.lifecycle.settle import settle_attempt
+from hutong.lifecycle.sync import SyncReply, SyncRequest
+from hutong.lifecycle.turn import Turn
+from hutong.model import limits
+from hutong.model.attempt import AttemptOrder, Observation, StopOrder
+from hutong.model.errors import HutongError, refuse
+from hutong.model.ids import AttemptId, is_name, split_node
+from hutong.model.limits import LEASE_TTL_MS, SYNC_OBSERVATIONS, SYNC_ORDERS
+from hutong.model.reasons import EndedReason, Fenced, ProcessLost
+from hutong.model.states import AttemptState, FailureClass
+from hutong.model.supply import Inventory, Site
+
+_RANK = {state: rank for rank, state in enumerate(AttemptState)}
+
+
+def report(turn: Turn, request: SyncRequest) -> SyncReply:
+    """Take a report in, renew the site's lease, and answer what should be true."""
+    check_report(request)
+    record = turn.state.sites.get(request.site)
+    if request.description is not None and (record is None or record.site != request.description):
+        turn.emit(ev.SiteDescribed(request.description))
+        record = turn.state.sites[request.site]
+    if record is None:
+        return SyncReply(resync=True)
+    if request.inventory is not None and request.inventory != record.inventory:
+        turn.emit(ev.InventoryChanged(request.site, request.inventory))
+    record.heard_ms = max(record.heard_ms, turn.now_ms)
+    record.lease_until_ms = max(record.lease_until_ms, turn.now_ms + LEASE_TTL_MS)
+    settled: list[AttemptId] = []
+    strangers: list[AttemptId] = []
+    for observation in request.observations:
+        _observe(turn, record, observation, settled, strangers)
+    if request.full:
+        _miss(turn, record, {observation.attempt for observation in request.observations})
+        record.session = request.session
+    if record.silent and record.session == request.session:
+        turn.emit(ev.SiteReturned(request.site))
+    return _answer(turn, record, settled, strangers, known=record.session == request.session)
+
+
+def check_report(request: SyncRequest) -> None:
+    """Refuse a report that is not whole or speaks of another site. Changes nothing."""
+    if len(request.observations) > SYNC_OBSERVATIONS:
+        raise refuse("limit.reached", what="A report", limit=SYNC_OBSERVATIONS)
+    if not 1 <= len(request.session) <= 64:
+        raise _invalid(request.site, "the session has no name of 1 to 64 characters")
+    if request.description is not None:
+        _check_description(request.site, request.description)
+    if request.inventory is not None:
+        _check_inventory(request.site, request.inventory)
+    for observation in request.observations:
+        if (observation.state is AttemptState.ENDED) is not (observation.ended is not None):
+            raise _invalid(request.site, "an observation has an end without a reason")
+        if min(observation.started_ms, observation.ended_ms) < 0:
+            raise _invalid(request.site, "an observation has a time below zero")
+
+
+def _check_description(site: str, description: Site) -> None:
+    if description.id != site:
+        raise refuse("site.not_yours", mine=site, theirs=description.id)
+    if not is_name(site):
+        raise _invalid(site, "its name is not lower-case letters, digits, `-` and `.`")
+    for name, text in (("owner", description.owner), ("region", description.region)):
+        if not 0 < len(text) <= limits.NAME_CHARS:
+            raise _invalid(site, f"its {name} is empty or longer than {limits.NAME_CHARS}")
+
+
+def _check_inventory(site: str, inventory: Inventory) -> None:
+    if len(inventory.pools) > limits.SITE_POOLS or len(inventory.nodes) > limits.SITE_NODES:
+        raise refuse("limit.reached", what=f"The inventory of {site}", limit=limits.SITE_NODES)
+    pools = {pool.id for pool in inventory.pools}
+    if len(pools) < len(inventory.pools):
+        raise _invalid(site, "two of its pools have one name")
+    for pool in inventory.pools:
+        name = pool.id.removeprefix(f"{site}/")
+        if pool.site != site or pool.id != f"{site}/{name}" or not is_name(name):
+            raise _invalid(site, f"pool {pool.id} is not named `{site}/NAME`")
+        if pool.node.is_negative() or pool.boot_ms < 0:
+            raise _invalid(site, f"pool {pool.id} has a capacity below zero")
+        if min(msg for msg in (
+            pool.price.accelerator_microcny_per_hour,
+            pool.price.cpu_microcny_per_hour,
+            pool.price.memory_gib_microcny_per_hour,
+        )) < 0:  # fmt: skip
+            raise _invalid(site, f"pool {pool.id} has a price below zero")
+    names: dict[str, bool] = {}
+    for node in inventory.nodes:
+        owner, name = split_node(node.id)
+        if owner != site or not is_name(name) or node.id in names:
+            raise _invalid(site, f"node {node.id} is named twice or not `{site}/NAME`")
+        if node.pool not in pools:
+            raise _invalid(site, f"node {node.id} belongs to {node.pool}, which is not there")
+        names[node.id] = True
+
+
+def _invalid(site: str, problem: str) -> HutongError:
+    return refuse(
+        "site.invalid", site=site, problem=problem, advice="Mend the site file and start again."
+    )
+
+
+def _observe(
+    turn: Turn,
+    record: SiteRecord,
+    seen: Observation,
+    settled: list[AttemptId],
+    strangers: list[AttemptId],
+) -> None:
+    attempt = turn.state.attempts.get(seen.attempt)
+    ended = seen.state is AttemptState.ENDED
+    if attempt is None or attempt.site != record.site.id:
+        # Over and settled long ago, or never ours: forget its end, stop it if it runs.
+        (settled if ended else strangers).append(seen.attempt)
+        return
+    if ended and seen.ended is not None:
+        _ended(turn, attempt, seen, seen.ended)
+        settled.append(attempt.id)
+    elif attempt.is_live:
+        _moved(turn, attempt, seen)
+
+
+def _ended(turn: Turn, attempt: Attempt, seen: Observation, reason: EndedReason) -> None:
+    started_ms = seen.started_ms or attempt.started_ms
+    ended_ms = max(started_ms, seen.ended_ms)
+    if not attempt.is_live:
+        turn.emit(ev.AttemptSettled(attempt.id, reason, started_ms, ended_ms))
+        return
+    if attempt.stop is not None and reason.failure is not FailureClass.NONE:
+        reason = attempt.stop
+    turn.emit(ev.AttemptEnded(attempt.id, reason, started_ms, ended_ms))
+    settle_attempt(turn, attempt, reason)
+
+
+def _moved(turn: Turn, attempt: Attempt, seen: Observation) -> None:
+    """Emit only what is news: a later state, the time of the start, or that it is known at all."""
+    if _RANK[seen.state] >= _RANK[AttemptState.STOPPING]:
+        state = AttemptState.RUNNING if seen.started_ms else AttemptState.STARTING
+    elif seen.state is AttemptState.PLACED:
+        state = AttemptState.STAGING
+    else:
+        state = seen.state
+    later = _RANK[state] > _RANK[attempt.state]
+    started = bool(seen.started_ms) and not attempt.started_ms
+    if later or started or not attempt.known:
+        if not later and attempt.state is not AttemptState.STOPPING:
+            state = attempt.state if attempt.state is not AttemptState.PLACED else state
+        turn.emit(ev.AttemptMoved(attempt.id, state, seen.started_ms))
+
+
+def _miss(turn: Turn, record: SiteRecord, seen: set[AttemptId]) -> None:
+    """A full report leaves out what is not there."""
+    for attempt_id in list(record.attempts):
+        attempt = turn.state.attempts.get(attempt_id)
+        if attempt is None or attempt_id in seen:
+            continue
+        if not attempt.is_live:
+            turn.emit(
+                ev.AttemptSettled(
+                    attempt.id,
+                    attempt.reason or Fenced(),
+                    attempt.started_ms,
+                    attempt.ended_ms,
+                )
+            )
+        elif attempt.known or attempt.stop is not None:
+            reason: EndedReason = attempt.stop or ProcessLost()
+            ended_ms = turn.now_ms if attempt.started_ms else 0
+            ended_ms = max(attempt.started_ms, ended_ms)
+            turn.emit(ev.AttemptEnded(attempt.id, reason, attempt.started_ms, ended_ms))
+            settle_attempt(turn, attempt, reason)
+
+
+def _answer(
+    turn: Turn,
+    record: SiteRecord,
+    settled: list[AttemptId],
+    strangers: list[AttemptId],
+    *,
+    known: bool,
+) -> SyncReply:
+    start: list[AttemptOrder] = []
+    if known:
+        for attempt_id in record.unsent:
+            if len(start) == SYNC_ORDERS:
+                break
+            attempt = turn.state.attempts[attempt_id]
+            start.append(attempt.order(turn.state.jobs[attempt.job]))
+    stop = [_stop_order(turn, attempt_id) for attempt_id in record.stopping]
+    stop.extend(StopOrder(attempt_id, 0, "unknown") for attempt_id in strangers)
+    return SyncReply(
+        tuple(start),
+        tuple(stop),
+        tuple(settled),
+        LEASE_TTL_MS,
+        limits.HEARTBEAT_MS,
+        not known,
+        len(record.unsent) > len(start) and known,
+        record.draining,
+    )
+
+
+def _stop_order(turn: Turn, attempt_id: AttemptId) -> StopOrder:
+    attempt = turn.state.attempts[attempt_id]
+    if not attempt.is_live:
+        return StopOrder(attempt_id, 0, "its lease ran out")
+    job = turn.state.jobs[attempt.job]
+    why = attempt.stop.code if attempt.stop else "unknown"
+    return StopOrder(attempt_id, job.spec.grace_ms, why)
