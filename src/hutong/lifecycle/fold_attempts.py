@@ -1,0 +1,148 @@
+"""How plans and events of attempts are folded in, and what the meter counts."""
+
+from hutong.lifecycle import events as ev
+from hutong.lifecycle.ground import Ground
+from hutong.lifecycle.records import Attempt, Job
+from hutong.model.reasons import Preempted
+from hutong.model.states import AttemptState, JobState
+from hutong.model.tenant import Usage
+
+_JOB_STATE_OF = {
+    AttemptState.STAGING: JobState.STAGING,
+    AttemptState.STARTING: JobState.STARTING,
+    AttemptState.RUNNING: JobState.RUNNING,
+}
+
+
+def plan_decided(ground: Ground, event: ev.PlanDecided, entry: ev.Entry) -> None:
+    """Attempts begin and victims are told to stop."""
+    ground.state.cycle = event.cycle
+    for placed in event.placements:
+        _place(ground, placed, entry)
+    for preempted in event.preemptions:
+        ground.stop(preempted.attempt, Preempted(preempted.by))
+
+
+def _place(ground: Ground, placed: ev.AttemptPlaced, entry: ev.Entry) -> None:
+    state = ground.state
+    job = state.jobs[placed.job]
+    element = placed.element or 0
+    job.elements.take(element, placed.attempt)
+    state.next_token = max(state.next_token, placed.token + 1)
+    attempt = Attempt(
+        placed.attempt,
+        job.id,
+        element,
+        job.is_array,
+        job.spec.tenant,
+        job.spec.priority,
+        placed.number,
+        placed.token,
+        placed.site,
+        placed.pool,
+        placed.nodes,
+        placed.needs,
+        placed.accelerator,
+        placed.rate_microcny_per_hour,
+        entry.at_ms,
+        placed.expected_end_ms,
+        placed.reason,
+        placed.explanation,
+    )
+    state.attempts[attempt.id] = attempt
+    record = state.sites[attempt.site]
+    record.attempts[attempt.id] = True
+    record.unsent[attempt.id] = True
+    job.unsettled += 1
+    job.attempts += 1
+    job.site, job.accelerator = placed.site, placed.accelerator
+    if job.is_array:
+        ground.show_array_state(job)
+    else:
+        ground.move_job(job, JobState.PLACED)
+    ground.run(attempt, job)
+    ground.refresh(job)
+    ground.changes.attempt(attempt)
+    ground.changes.job(job)
+
+
+def attempt_moved(ground: Ground, event: ev.AttemptMoved, entry: ev.Entry) -> None:
+    """A site was seen to get on with an attempt."""
+    attempt = ground.state.attempts[event.attempt]
+    job = ground.state.jobs[attempt.job]
+    attempt.known = True
+    ground.state.sites[attempt.site].unsent.pop(attempt.id, None)
+    attempt.started_ms = attempt.started_ms or event.started_ms
+    if event.started_ms and not job.started_ms:
+        job.started_ms = event.started_ms
+    if attempt.state is not AttemptState.STOPPING:
+        ground.move_attempt(attempt, event.state)
+        if job.is_array:
+            ground.show_array_state(job)
+        else:
+            ground.move_job(job, _JOB_STATE_OF[event.state])
+    ground.changes.attempt(attempt)
+    ground.changes.job(job)
+
+
+def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> None:
+    """Give back what it held and meter it."""
+    attempt = ground.state.attempts[event.attempt]
+    job = ground.state.jobs[attempt.job]
+    ground.move_attempt(attempt, AttemptState.ENDED)
+    attempt.started_ms = event.started_ms
+    attempt.ended_ms = event.ended_ms
+    attempt.reason = event.reason
+    ground.scheduler.release(attempt.id)
+    if event.started_ms and not job.started_ms:
+        job.started_ms = event.started_ms
+    _meter(ground, attempt, job, attempt.usage(), attempt.cost_microcny())
+    _leave(ground, attempt, job)
+    ground.changes.attempt(attempt)
+    ground.changes.job(job)
+
+
+def attempt_lost(ground: Ground, event: ev.AttemptLost, entry: ev.Entry) -> None:
+    """Give back what it held and meter it until its site was last heard."""
+    attempt = ground.state.attempts[event.attempt]
+    job = ground.state.jobs[attempt.job]
+    ground.move_attempt(attempt, AttemptState.LOST)
+    attempt.ended_ms = event.ended_ms
+    attempt.reason = event.reason
+    ground.scheduler.release(attempt.id)
+    record = ground.state.sites[attempt.site]
+    record.unsent.pop(attempt.id, None)
+    record.stopping[attempt.id] = True
+    _meter(ground, attempt, job, attempt.usage(), attempt.cost_microcny())
+    ground.changes.attempt(attempt)
+    ground.changes.job(job)
+
+
+def attempt_settled(ground: Ground, event: ev.AttemptSettled, entry: ev.Entry) -> None:
+    """Correct the meter by what the site told of a lost attempt."""
+    attempt = ground.state.attempts[event.attempt]
+    job = ground.state.jobs[attempt.job]
+    before, cost_before = attempt.usage(), attempt.cost_microcny()
+    attempt.started_ms = event.started_ms
+    attempt.ended_ms = event.ended_ms
+    after = attempt.usage().plus(before, -1)
+    _meter(ground, attempt, job, after, attempt.cost_microcny() - cost_before)
+    _leave(ground, attempt, job)
+    ground.changes.attempt(attempt)
+    ground.changes.job(job)
+    ground.archive(job)
+
+
+def _meter(ground: Ground, attempt: Attempt, job: Job, usage: Usage, cost_microcny: int) -> None:
+    before = ground.state.meter.get(attempt.tenant, Usage())
+    ground.state.meter[attempt.tenant] = before.plus(usage)
+    job.cost_microcny += cost_microcny
+
+
+def _leave(ground: Ground, attempt: Attempt, job: Job) -> None:
+    record = ground.state.sites[attempt.site]
+    record.attempts.pop(attempt.id, None)
+    record.unsent.pop(attempt.id, None)
+    record.stopping.pop(attempt.id, None)
+    del ground.state.attempts[attempt.id]
+    job.unsettled -= 1
