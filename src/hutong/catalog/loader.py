@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -37,10 +37,24 @@ class _VersionRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class Rows(NamedTuple):
+    """Everything the data files say, in their order."""
+
+    accelerators: list[Accelerator]
+    stacks: list[Stack]
+    regions: list[Region]
+    links: list[Link]
+
+
 @cache
 def load_catalog() -> Catalog:
     """Give the packaged catalogue; every call gives the same one."""
-    return Catalog(
+    return Catalog(**packaged_rows()._asdict())
+
+
+def packaged_rows() -> Rows:
+    """Read the packaged data files; msgspec refuses a field that is unknown or of a wrong type."""
+    return Rows(
         accelerators=_rows("accelerators.jsonl", Accelerator),
         stacks=_stacks(),
         regions=_rows("regions.jsonl", Region),
