@@ -45,7 +45,9 @@ class Answer:
 
 def value(reply: object, status: int = 200, **headers: str) -> Answer:
     """An answer that holds a wire value as JSON."""
-    return Answer(msgspec.json.encode(reply), status, {"Content-Type": "application/json", **headers})
+    return Answer(
+        msgspec.json.encode(reply), status, {"Content-Type": "application/json", **headers}
+    )
 
 
 def error(status: int, code: str, message: str = "It is so.", hint: str = "Do this.") -> Answer:
@@ -58,6 +60,7 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
+        self.date = ""
         self._script: dict[tuple[str, str], list[Answer]] = {}
         self._lock = threading.Lock()
         hub = self
@@ -74,6 +77,9 @@ class FakeHub:
                 hub._answer(self, seen)
 
             do_GET = do_POST = do_PUT = handle_any
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return hub.date or super().date_time_string(timestamp)
 
             def log_message(self, *args: object) -> None:
                 pass

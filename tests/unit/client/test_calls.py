@@ -148,7 +148,9 @@ def test_a_hub_that_says_nothing_is_not_waited_for_for_ever() -> None:
     assert "did not answer in time" in caught.value.message
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "localhost:8470", "http://", "http://h:port", "http://["])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "localhost:8470", "http://", "http://h:port", "http://["]
+)
 def test_an_address_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(HutongError) as caught:
         Client(url)

@@ -1,12 +1,14 @@
 """Server-sent events out of bytes."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hutong.client.sse import Message, Parser
 
 STREAM = (
-    b": hello\n\nid: 4\nevent: JobEnded\ndata: {\"a\": 1}\n\n"
+    b': hello\n\nid: 4\nevent: JobEnded\ndata: {"a": 1}\n\n'
     b"id:5\r\nevent:AttemptMoved\r\ndata:one\r\ndata: two\r\n\r\nevent: poke\n\n: end\n\n"
 )
 MESSAGES = [Message("4", "JobEnded", '{"a": 1}'), Message("5", "AttemptMoved", "one\ntwo")]
@@ -17,7 +19,7 @@ def test_messages_do_not_depend_on_how_the_bytes_are_cut(cuts: list[int]) -> Non
     places = [0, *sorted(cuts), len(STREAM)]
     parser = Parser()
     found = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         found += parser.feed(STREAM[start:end])
     assert found == MESSAGES
 
