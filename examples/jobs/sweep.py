@@ -7,7 +7,7 @@ import random
 
 RATES = (0.03, 0.1, 0.3, 0.6)
 WIDTHS = (4, 8, 16)
-EPOCHS = 40
+EPOCHS = 80
 
 index = int(os.environ["HUTONG_ARRAY_INDEX"])
 rate, width = RATES[index % len(RATES)], WIDTHS[index // len(RATES) % len(WIDTHS)]
@@ -52,7 +52,7 @@ for epoch in range(1, EPOCHS + 1):
             weights[1] -= rate * back * y
             weights[2] -= rate * back
         output[-1] -= rate * slope
-    if epoch % 10 == 0:
+    if epoch % 20 == 0:
         print(f"epoch {epoch:3} loss {loss / len(train):.4f}", flush=True)
 
 right = sum((forward(x, y)[1] > 0.5) == bool(label) for x, y, label in test)
