@@ -1,0 +1,107 @@
+"""Sentences for what the program names but does not describe: states, classes, limits.
+
+A name without a sentence here, or a sentence without its name, ends `make docs` with an error.
+"""
+
+from collections.abc import Iterable, Mapping
+
+JOB_STATES = {
+    "queued": "It waits. `hutong explain` says for what, and when it expects to start.",
+    "placed": "The scheduler chose its nodes; the site has not yet said that it knows.",
+    "staging": "The site prepares it: it was heard to know the attempt.",
+    "starting": "The site starts its tasks.",
+    "running": "Its tasks run. The meter counts from here.",
+    "succeeded": "Every task ended with exit code 0.",
+    "failed": "It ended badly and no retry was left or asked for.",
+    "cancelled": "Somebody cancelled it, a job it needs failed, or its deadline passed.",
+}
+ATTEMPT_STATES = {
+    "placed": "Decided, and not yet heard of from the site.",
+    "staging": "The site knows it.",
+    "starting": "The site starts its tasks.",
+    "running": "Its tasks run.",
+    "stopping": "It should end: SIGTERM is on its way, SIGKILL after the grace.",
+    "ended": "No process of it is left, and its end is in the journal.",
+    "lost": "Its site was silent until the lease ran out. Whatever still ran there has ended "
+    "itself by then. The site may tell later how it really ended, which corrects the meter.",
+}
+FAILURES = {
+    "none": ("It did not fail.", "nothing to retry"),
+    "user": ("The job's own doing: an exit code, a signal, a time limit.", "`retry.user`, 0"),
+    "machine": ("The machine's: it would not start, or its processes vanished.",
+                "`retry.machine`, 3"),
+    "site": ("The site's: it was out of reach until the lease ran out.", "`retry.site`, 16"),
+    "preempted": ("Nobody's: it made room for a job that comes first.", "always, and free"),
+    "cancelled": ("Somebody's wish, or a wish that can no longer come true.", "never"),
+}  # fmt: skip
+PRIORITIES = {
+    "urgent": "Goes first and may stop jobs of lower classes.",
+    "high": "Before normal work.",
+    "normal": "What a job has when it says nothing.",
+    "low": "After normal work.",
+    "best-effort": "Uses what nobody else wants at the moment.",
+}
+LIMITS = {
+    "REQUEST_BODY_BYTES": "The body of one request, bulk submissions apart.",
+    "BULK_BODY_BYTES": "The body of one bulk submission.",
+    "BULK_LINE_BYTES": "One line of a bulk submission.",
+    "BULK_JOBS_PER_BATCH": "Jobs of a bulk submission that become durable together.",
+    "JOB_SPEC_BYTES": "One job with its script and files.",
+    "JOB_FILE_BYTES": "A file given to `hutong submit` or `hutong plan`.",
+    "JOB_FILE_DOCUMENTS": "Documents in one such file, which are jobs.",
+    "SCRIPT_BYTES": "A job's script, and its set-up script.",
+    "INLINE_FILES": "Files that travel with a job.",
+    "INLINE_FILE_BYTES": "One of these files.",
+    "ENV_ENTRIES": "Environment variables that a job sets.",
+    "ENV_BYTES": "These variables together.",
+    "ARGV_ENTRIES": "Words of a job's command.",
+    "NAME_CHARS": "A job's name, and any other free name.",
+    "LABELS": "Labels of a job.",
+    "LABEL_CHARS": "One label's name, or its value.",
+    "PATH_CHARS": "A path in a job.",
+    "IDEMPOTENCY_KEY_CHARS": "An idempotency key.",
+    "GANG_TASKS": "Tasks of a gang.",
+    "ARRAY_ELEMENTS": "Elements of an array.",
+    "ARRAY_NUMBER": "The highest number an element of an array may have.",
+    "ALTERNATIVES": "Alternatives of accelerators that one job may name.",
+    "SPEED_MILLI": "The relative speed of an alternative.",
+    "FRAMEWORKS": "Frameworks that one job may demand.",
+    "CONSTRAINT_WORDS": "Names in one constraint (`where`).",
+    "DEPENDENCIES": "Jobs that one job may depend on.",
+    "RETRIES": "Retries of one class of failure that a job may ask for.",
+    "TASK_CPU_MILLI": "CPUs of one task.",
+    "TASK_MEMORY_MIB": "Memory of one task.",
+    "TASK_ACCELERATOR_MILLI": "Accelerators of one task.",
+    "DURATION_MS": "Any duration in a job: time limit, estimate, shortest run.",
+    "UNIX_TIME_MS": "Any point in time in a job. This is the start of the year 2100.",
+    "MONEY_MICROCNY": "Any sum of money in a job.",
+    "QUEUED_JOBS": "Jobs of one hub that are not over.",
+    "SITES": "Sites of one hub.",
+    "SITE_NODES": "Nodes of one site.",
+    "SITE_POOLS": "Pools of one site.",
+    "TENANTS": "Tenants of one hub.",
+    "ATTEMPTS_PER_ELEMENT": "Attempts of one job, or of one element of an array.",
+    "PLAN_PLACEMENTS": "Placements of one cycle; the next cycle goes on at once.",
+    "SYNC_OBSERVATIONS": "Attempts that one report of an agent may name.",
+    "SYNC_ORDERS": "Attempts that one answer to an agent starts; the next one goes on.",
+    "LOG_CHUNK_BYTES": "What an agent sends of a log at once.",
+    "LOG_BYTES_PER_TASK": "What the hub keeps of one task's log; the rest stays at the site.",
+    "LIST_ROWS": "Rows of one page of a listing.",
+    "EVENT_ROWS": "Events that the hub reads from its journal at once.",
+    "STREAMS": "Open streams of one hub: followed logs and events, agents' streams.",
+    "LEASE_TTL_MS": "How long a site may run its attempts without an answer from the hub.",
+    "LEASE_MARGIN_MS": "How much longer the hub waits before it counts them as lost.",
+    "SILENT_AFTER_MS": "After this long without a word a site gets no new work.",
+    "HEARTBEAT_MS": "How often an agent speaks when it has nothing to say.",
+    "DEFAULT_GRACE_MS": "From SIGTERM to SIGKILL, unless the job says otherwise.",
+    "GRACE_MS": "The longest grace that a job may ask for.",
+}
+
+
+def meaning_of(names: Iterable[str], meanings: Mapping[str, object], what: str) -> None:
+    """Raise ValueError unless exactly `names` have a meaning."""
+    names = list(names)
+    missing = [name for name in names if name not in meanings]
+    stray = [name for name in meanings if name not in names]
+    if missing or stray:
+        raise ValueError(f"{what}: no meaning for {missing}, a meaning for no name: {stray}")

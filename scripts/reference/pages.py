@@ -1,0 +1,21 @@
+"""Every generated page by its file name."""
+
+from collections.abc import Callable
+
+from scripts.reference import catalogue_pages, model_pages
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": model_pages.errors_page,
+    "reasons.md": model_pages.reasons_page,
+    "states.md": model_pages.states_page,
+    "events.md": model_pages.events_page,
+    "limits.md": model_pages.limits_page,
+    "accelerators.md": catalogue_pages.accelerators_page,
+    "stacks.md": catalogue_pages.stacks_page,
+    "regions.md": catalogue_pages.regions_page,
+}
+
+
+def render_all() -> dict[str, str]:
+    """The text of every page."""
+    return {name: make() for name, make in PAGES.items()}
