@@ -1,7 +1,7 @@
-"""The site file: what a site of local processes says of itself, as YAML. See docs/internals/agent.md.
+"""The site file: what a site of local processes says of itself, as YAML.
 
-Every key is checked. One that is unknown is refused with its line and the nearest known key, a value
-that cannot be with what it should be.
+docs/internals/agent.md shows one. Every key is checked: one that is unknown is refused with its
+line and the nearest known key, a value that cannot be with what it should be.
 """
 
 import re
@@ -35,6 +35,7 @@ from hutong.model.supply import (
 )
 
 FILE_BYTES = 4 * 1024 * 1024
+VALUES = 1_000_000
 KEEP_WORK_HOURS = 72
 
 
@@ -154,6 +155,8 @@ class _Page:
         )
 
     def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+        if len(self.lines) > VALUES:  # anchors can make much of a little
+            raise self._syntax(node.start_mark.line + 1, f"there are more than {VALUES} values")
         self.lines[path] = node.start_mark.line + 1
         value: Any
         if isinstance(node, yaml.MappingNode):
@@ -172,7 +175,7 @@ class _Page:
                 for index, child in enumerate(node.value)
             ]
         else:
-            value = loader.construct_object(node)  # type: ignore[no-untyped-call]
+            value = loader.construct_object(node)
             if isinstance(value, float):
                 value = node.value  # as written, so that 0.1 stays what it is
         self.values[path] = value
@@ -202,6 +205,11 @@ class _Page:
             advice = f"Did you mean `{nearest[0]}`?" if nearest else f"Known: {', '.join(known)}."
             line = self.lines.get(f"{path}.{key}", 1)
             return refuse("file.unknown_key", file=self.name, line=line, key=key, advice=advice)
+        missing = re.search(r"missing required field `(.*)`", text)
+        if missing:
+            path = f"{path}.{missing.group(1)}"
+            self.lines[path] = self.lines.get(path.rpartition(".")[0], 1)
+            text = "it has to be there"
         return self.bad(
             path, text[:1].lower() + text[1:], "docs/internals/agent.md shows the form."
         )
