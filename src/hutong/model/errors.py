@@ -75,6 +75,12 @@ CATALOGUE: dict[str, ErrorKind] = {
     "request.media_type": _K(
         415, "The body's content type is {media_type}, not {wanted}.", "Send {wanted}.",
     ),
+    "request.unknown_field": _K(
+        400, "There is no field {field}.", "{advice}",
+    ),
+    "request.timeout": _K(
+        408, "The request body did not come whole within {limit_ms} ms.", "Send it again.",
+    ),
     "request.too_many_streams": _K(
         503, "{count} streams are open, which is the limit.", "Close one, or follow less at once.",
     ),
@@ -91,6 +97,8 @@ CATALOGUE: dict[str, ErrorKind] = {
         403, "A token with the scope {scope} may not {action}.",
         "Use a token with the scope {wanted}.",
     ),
+    "token.not_found": _K(404, "There is no token {token}.", "`GET /v1/tokens` lists them."),
+    "token.invalid": _K(422, "The token is refused: {problem}.", "{advice}"),
     # Jobs
     "job.not_found": _K(404, "There is no job {job}.", "`hutong jobs --all` lists yours."),
     "job.invalid": _K(
@@ -112,6 +120,9 @@ CATALOGUE: dict[str, ErrorKind] = {
     "attempt.not_found": _K(404, "There is no attempt {attempt}.", "`hutong job JOB` lists them."),
     "log.not_found": _K(
         404, "There is no log of {what} yet.", "`hutong job JOB` shows whether it has started.",
+    ),
+    "log.unavailable": _K(
+        503, "The hub cannot keep the log: {problem}.", "Send the same bytes again later.",
     ),
     # Files handed in
     "file.unreadable": _K(400, "{file} cannot be read: {problem}.", "Check the path."),
