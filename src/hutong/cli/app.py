@@ -1,0 +1,67 @@
+"""The commands by name, each with its line in the help; their modules are imported when called."""
+
+import json
+
+from cyclopts import App, Group, Parameter
+
+import hutong
+
+JOBS = Group("Jobs", sort_key=1)
+SUPPLY = Group("Sites and the hub", sort_key=2)
+TOOLS = Group("Tools", sort_key=3)
+
+COMMANDS = (
+    ("submit", JOBS, "submit:submit", "Hand in job files, or a command."),
+    ("plan", JOBS, "plan:plan", "Say what would happen to job files; nothing is handed in."),
+    ("jobs", JOBS, "jobs:jobs", "List jobs."),
+    ("job", JOBS, "job:job", "Show a job, its attempts and its story."),
+    ("logs", JOBS, "logs:logs", "Print what a task wrote."),
+    ("cancel", JOBS, "cancel:cancel", "End jobs, or one element of an array."),
+    ("explain", JOBS, "explain:explain", "Say why a job waits, or why it is where it is."),
+    ("up", SUPPLY, "up:up", "Run a hub on this machine, with sites if files name them."),
+    ("sites", SUPPLY, "sites:sites", "List the sites that joined."),
+    ("nodes", SUPPLY, "nodes:nodes", "List nodes and what is free on them."),
+    ("drain", SUPPLY, "drain:drain", "Keep new work away from a site or a node."),
+    ("usage", SUPPLY, "usage:usage", "Show what tenants used and what it cost."),
+    ("events", SUPPLY, "events:events", "Show the hub's journal as it is written."),
+    ("token", SUPPLY, "tokens:token", "Make, list and revoke tokens."),
+    ("agent", SUPPLY, "elsewhere:agent", "Run the agent of a site."),
+    ("doctor", TOOLS, "doctor:doctor", "Check this installation and the way to the hub."),
+    ("simulate", TOOLS, "elsewhere:simulate", "Run the same machines in virtual time."),
+    ("demo", TOOLS, "elsewhere:demo", "Run a hub, three sites and the bundled jobs."),
+    ("completion", TOOLS, "completion:completion", "Print the completion script of a shell."),
+    ("version", TOOLS, "version:version", "Print the version."),
+)
+# Commands that take a program behind `--`.
+TAKE_A_PROGRAM = ("submit", "plan")
+
+app = App(
+    name="hutong",
+    help="One fair queue, one bill and one set of rules over many clusters, clouds and chips.",
+    version=hutong.__version__,
+    help_format="markdown",
+    default_parameter=Parameter(negative="", show_default=False),
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+for _name, _group, _place, _help in COMMANDS:
+    # What reads its own command line answers `--help` itself.
+    _flags: tuple[str, ...] = () if _place.startswith("elsewhere:") else ("--help", "-h")
+    app.command(
+        f"hutong.cli.{_place}", name=_name, group=_group, help=_help,
+        help_flags=_flags, version_flags=(),
+    )  # fmt: skip
+app.register_install_completion_command(
+    group=TOOLS, help="Install completion for the shell in use."
+)
+app["--help"].group = (TOOLS,)
+app["--version"].group = (TOOLS,)
+
+
+def prepared(arguments: list[str]) -> list[str]:
+    """Turn `submit OPTIONS -- PROGRAM WORD...` into one that cannot be mistaken for files."""
+    if not arguments or arguments[0] not in TAKE_A_PROGRAM or "--" not in arguments:
+        return arguments
+    place = arguments.index("--")
+    program = json.dumps(arguments[place + 1 :])
+    return [*arguments[:place], f"--program={program}"]

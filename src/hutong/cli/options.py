@@ -1,0 +1,41 @@
+"""What many commands take: which hub, and whether to answer in JSON."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from hutong.client.client import Client
+
+CONNECTION = Group("Which hub", sort_key=90)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Hub:
+    """The hub to talk to."""
+
+    url: Annotated[
+        str,
+        Parameter(
+            name="--url", group=CONNECTION,
+            help="Address of the hub. Else HUTONG_URL, `.hutong/client.json` here or in a "
+            "directory above, or the default data folder's.",
+        ),
+    ] = ""  # fmt: skip
+    token: Annotated[
+        str,
+        Parameter(
+            name="--token", group=CONNECTION,
+            help="Token. Better in HUTONG_TOKEN: others on this machine can read command lines.",
+        ),
+    ] = ""  # fmt: skip
+
+    def connect(self) -> Client:
+        """Find the hub; nothing is sent yet."""
+        return Client(self.url, self.token)
+
+
+ANY_HUB = Hub()
+
+Json = Annotated[bool, Parameter(name="--json", help="Answer in JSON, for programs.")]

@@ -1,0 +1,52 @@
+"""`hutong sites`."""
+
+from hutong.cli import human, output
+from hutong.cli.options import ANY_HUB, Hub, Json
+from hutong.cli.table import Cell, Column
+from hutong.wire.api import SiteView
+
+
+def sites(*, json: Json = False, hub: Hub = ANY_HUB) -> int:
+    """List the sites that joined.
+
+    USED columns show what attempts hold of what the site has.
+    """
+    with hub.connect() as client:
+        found = client.sites()
+    if json:
+        output.document(found)
+    elif not found:
+        output.note("No site has joined yet; `hutong agent --help` shows how one does.")
+    else:
+        _show(found)
+    return 0
+
+
+def _show(found: list[SiteView]) -> None:
+    now = human.now_ms()
+    columns = [
+        Column("SITE", least=8),
+        Column("STATUS"),
+        Column("HEARD", right=True),
+        Column("REGION", least=7),
+        Column("OWNER", least=6),
+        Column("NODES", right=True),
+        Column("RUNS", right=True),
+        Column("CPU USED", right=True),
+        Column("CHIPS USED", right=True),
+    ]
+    rows: list[list[str | Cell]] = [
+        [
+            Cell(site.id, "bold"),
+            output.state(site.status),
+            human.duration(now - site.seen_ms) if site.seen_ms else "-",
+            site.region,
+            site.owner,
+            f"{site.nodes:,}",
+            f"{site.live_attempts:,}",
+            human.used_of(site.used.cpu_milli, site.total.cpu_milli),
+            human.used_of(site.used.accelerator_milli, site.total.accelerator_milli),
+        ]
+        for site in found
+    ]
+    output.table(columns, rows)
