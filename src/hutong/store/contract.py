@@ -27,7 +27,9 @@ class Batch(msgspec.Struct):
 
 
 class JobQuery(msgspec.Struct, frozen=True):
-    """Which jobs to list, newest first. `before` is a job number to page on from (exclusive)."""
+    """Which jobs to list, newest first: those of a tenant with all below it, in any of `states`
+    (empty is all), of exactly this name, last placed at this site. `before` is a job number to
+    page on from (exclusive)."""
 
     tenant: TenantId | None = None
     states: tuple[JobState, ...] = ()
@@ -38,7 +40,8 @@ class JobQuery(msgspec.Struct, frozen=True):
 
 
 class UsageQuery(msgspec.Struct, frozen=True):
-    """Which attempts to sum: a tenant with all below it, and a window of Unix ms on their end."""
+    """Which attempts to sum: a tenant with all below it, and a window of Unix ms on their end:
+    from `since_ms`, before `until_ms`."""
 
     tenant: TenantId | None = None
     since_ms: int = 0
@@ -46,7 +49,9 @@ class UsageQuery(msgspec.Struct, frozen=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True):
-    """Sums over the ended attempts of one tenant, site and accelerator."""
+    """Sums over the ended attempts of one tenant, site and accelerator. An attempt that never ran
+    used nothing and does not count. `*_milli_ms` are thousandths of a unit, over all tasks of the
+    gang, times milliseconds."""
 
     tenant: TenantId
     site: str
@@ -81,8 +86,10 @@ class Store(Protocol):
         """Give the write lease back. Further calls are errors."""
 
     def append(self, batch: Batch) -> None:
-        """Write all of the batch durably, or nothing (`store.unavailable`). Positions must follow
-        the last one without a gap."""
+        """Write all of the batch durably, or nothing (`store.unavailable`, `store.damaged`,
+        `store.in_use` when another hub took over); the same batch may be tried again. Positions
+        must follow the last one without a gap and a key must be new to its tenant: else
+        ValueError, the machine is wrong."""
 
     def position(self) -> int:
         """Position of the last entry; 0 in an empty journal."""
@@ -91,7 +98,8 @@ class Store(Protocol):
         """Entries behind position `after`, in order, at most `limit`."""
 
     def save_snapshot(self, position: int, body: bytes) -> None:
-        """Keep the machine's state at a position; older snapshots may go, the last two stay."""
+        """Keep the machine's state at a position that is in the journal; older snapshots may go,
+        the last two stay. Appends from other threads go on meanwhile."""
 
     def load_snapshot(self) -> tuple[int, bytes] | None:
         """The newest snapshot that is whole, or None."""
@@ -120,23 +128,26 @@ class Store(Protocol):
     def attempts(
         self, job: JobId, *, element: int | None = None, after: str = "", limit: int = 100
     ) -> list[AttemptRow]:
-        """Attempts of a job in the order they were placed, of one element where it is given."""
+        """Attempts of a job in the order they were placed, of one element where it is given,
+        behind the attempt `after` (none where that is not one of them)."""
 
     def elements(self, job: JobId, *, after: int = -1, limit: int = 100) -> list[ElementRow]:
         """Ended elements of an array in their order, behind element `after`."""
 
     def usage(self, query: UsageQuery) -> list[UsageRow]:
-        """Sums of ended attempts by tenant, site and accelerator."""
+        """Sums of ended attempts by tenant, site and accelerator, in that order."""
 
     def count_jobs(self) -> dict[tuple[TenantId, JobState], int]:
         """How many jobs each tenant has in each state."""
 
-    def story(self, job: JobId) -> list[tuple[int, int, str, AnyEvent]]:
-        """(position, at_ms, cause, event) of all that happened to a job and its attempts, oldest
-        first, at most 1,000."""
+    def story(
+        self, job: JobId, *, after: int = 0, limit: int = 1_000
+    ) -> list[tuple[int, int, str, AnyEvent]]:
+        """(position, at_ms, cause, event) of all that happened to a job and its attempts behind
+        position `after`, oldest first; of a plan, only its lines about this job."""
 
     def put_token(self, token: TokenRow) -> None:
         """Write a token, or replace the one with its digest."""
 
     def tokens(self) -> list[TokenRow]:
-        """All tokens, revoked ones too."""
+        """All tokens, revoked ones too, oldest first."""

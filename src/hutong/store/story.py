@@ -1,0 +1,56 @@
+"""Which jobs an event concerns, and the part of it that is about one of them."""
+
+import msgspec
+
+from hutong.lifecycle.events import (
+    AnyEvent,
+    AttemptEnded,
+    AttemptLost,
+    AttemptMoved,
+    AttemptSettled,
+    CancelRequested,
+    ElementEnded,
+    JobAccepted,
+    JobEnded,
+    JobRequeued,
+    PlanDecided,
+)
+from hutong.model.ids import AttemptId, JobId
+
+OfJob = JobAccepted | CancelRequested | JobRequeued | ElementEnded | JobEnded
+OfAttempt = AttemptMoved | AttemptEnded | AttemptLost | AttemptSettled
+
+
+def job_of(attempt: AttemptId) -> JobId:
+    """Give back the job inside an attempt's id (`<hub>-<job>-...`)."""
+    return JobId(attempt.split("-", 2)[1])
+
+
+def jobs_of(event: AnyEvent) -> tuple[JobId, ...]:
+    """Name the jobs that an event concerns, each once, in the event's order.
+
+    A preemption concerns both the job that stops and the job that it stops for.
+    """
+    if isinstance(event, OfJob):
+        return (event.job,)
+    if isinstance(event, OfAttempt):
+        return (job_of(event.attempt),)
+    if isinstance(event, PlanDecided):
+        placed = [placement.job for placement in event.placements]
+        stopped = [job_of(line.attempt) for line in event.preemptions]
+        stopped_for = [line.by for line in event.preemptions]
+        return tuple(dict.fromkeys([*placed, *stopped, *stopped_for]))
+    return ()
+
+
+def part_for(event: AnyEvent, job: JobId) -> AnyEvent:
+    """Reduce a plan to its lines about one job; any other event is returned as it is."""
+    if not isinstance(event, PlanDecided):
+        return event
+    return msgspec.structs.replace(
+        event,
+        placements=tuple(line for line in event.placements if line.job == job),
+        preemptions=tuple(
+            line for line in event.preemptions if job in (job_of(line.attempt), line.by)
+        ),
+    )
