@@ -35,27 +35,32 @@ COMMANDS = (
 # Commands that take a program behind `--`.
 TAKE_A_PROGRAM = ("submit", "plan")
 
-app = App(
-    name="hutong",
-    help="One fair queue, one bill and one set of rules over many clusters, clouds and chips.",
-    version=hutong.__version__,
-    help_format="markdown",
-    default_parameter=Parameter(negative="", show_default=False),
-    result_action="return_value",
-    suppress_keyboard_interrupt=False,
-)
-for _name, _group, _place, _help in COMMANDS:
-    # What reads its own command line answers `--help` itself.
-    _flags: tuple[str, ...] = () if _place.startswith("elsewhere:") else ("--help", "-h")
-    app.command(
-        f"hutong.cli.{_place}", name=_name, group=_group, help=_help,
-        help_flags=_flags, version_flags=(),
-    )  # fmt: skip
-app.register_install_completion_command(
-    group=TOOLS, help="Install completion for the shell in use."
-)
-app["--help"].group = (TOOLS,)
-app["--version"].group = (TOOLS,)
+
+def build(called: str = "") -> App:
+    """Make the application. The command that is `called` shows its whole docstring as its help;
+    the others are not even imported, and show their line of the list above."""
+    made = App(
+        name="hutong",
+        help="One fair queue, one bill and one set of rules over many clusters, clouds and chips.",
+        version=hutong.__version__,
+        help_format="markdown",
+        default_parameter=Parameter(negative="", show_default=False),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for name, group, place, line in COMMANDS:
+        # What reads its own command line answers `--help` itself.
+        flags: tuple[str, ...] = () if place.startswith("elsewhere:") else ("--help", "-h")
+        made.command(
+            f"hutong.cli.{place}", name=name, group=group, help=None if name == called else line,
+            help_flags=flags, version_flags=(),
+        )  # fmt: skip
+    made.register_install_completion_command(
+        group=TOOLS, help="Install completion for the shell in use."
+    )
+    made["--help"].group = (TOOLS,)
+    made["--version"].group = (TOOLS,)
+    return made
 
 
 def prepared(arguments: list[str]) -> list[str]:
@@ -65,3 +70,6 @@ def prepared(arguments: list[str]) -> list[str]:
     place = arguments.index("--")
     program = json.dumps(arguments[place + 1 :])
     return [*arguments[:place], f"--program={program}"]
+
+
+app = build()

@@ -54,8 +54,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     if arguments and arguments[0] in ELSEWHERE:
         return call_elsewhere(arguments[0], arguments[1:])
-    from hutong.cli.app import app, prepared
+    from hutong.cli.app import build, prepared
 
+    app = build(arguments[0] if arguments else "")
     code = app(prepared(arguments), exit_on_error=False, print_error=False)
     return code if isinstance(code, int) else OK
 

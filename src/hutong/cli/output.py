@@ -95,14 +95,16 @@ def fields(pairs: Sequence[tuple[str, str]]) -> None:
             line(f"{'':14}{more}")
 
 
-def sentence(text: str, *, mark: str = "-", indent: int = 2) -> None:
-    """Print a sentence behind a mark, wrapped to the width."""
+def sentence(text: str, *, mark: str = "-", style: str = "", indent: int = 2) -> None:
+    """Print a sentence behind a mark, wrapped to the width; only the mark is styled."""
     import textwrap
 
     width = width_of(sys.stdout) or 100_000
-    lead = f"{' ' * indent}{mark} "
-    line(textwrap.fill(printable(text), max(width, 30), initial_indent=lead,
-                       subsequent_indent=" " * len(lead)))  # fmt: skip
+    lead = indent + len(mark) + 1
+    first, *more = textwrap.wrap(printable(text), max(width - lead, 24)) or [""]
+    line(f"{' ' * indent}{paint(mark, style)} {first}")
+    for rest in more:
+        line(f"{' ' * lead}{rest}")
 
 
 def document(value: object) -> None:

@@ -270,6 +270,10 @@ class Client:
         """
         return follow_events(self._caller, after=after, kind=kind, follow=follow, limit=limit)
 
+    def alive(self) -> HealthReply:
+        """Say whether a hub answers at all; needs no token."""
+        return self._caller.call("GET", "/healthz", HealthReply)
+
     def health(self) -> HealthReply:
         """Say whether the hub serves, and where its journal stands."""
         return self._caller.call("GET", path("health"), HealthReply)
