@@ -114,6 +114,21 @@ class AttemptView(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: ReasonView | None = None
 
 
+class ElementView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One element of an array: its position from 0, the number its script sees, where it is.
+
+    `attempts` counts those made so far; `attempt` is the one that is live.
+    """
+
+    element: int
+    number: int
+    state: str
+    attempts: int = 0
+    attempt: str = ""
+    ended_ms: int = 0
+    reason: ReasonView | None = None
+
+
 class StoryLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that happened to a job."""
 
