@@ -1,6 +1,7 @@
-"""Whether the demonstration went as it must: each check is a sentence and what speaks against it."""
+"""Whether the demonstration went as it must: sentences, and what speaks against each."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from hutong.cli.demo.workload import ARRAY, CHAIN, JOBS, RETRIED, UNPLACEABLE, URGENT
@@ -46,14 +47,17 @@ def _checks(outcome: Outcome) -> Iterator[tuple[str, bool | str]]:
         yield f"{name} is {expected.state} after {expected.attempts} attempt(s)", holds or found
         if expected.log:
             log = outcome.logs.get(name, "")
-            yield f"the log of {name} says `{expected.log}`", expected.log in log or repr(log[-200:])
+            yield (
+                f"the log of {name} says `{expected.log}`",
+                expected.log in log or repr(log[-200:]),
+            )
     yield from _order(outcome)
     yield from _reasons(outcome)
     yield "the bill is the sum of all attempts at their price", _bill(outcome)
 
 
 def _order(outcome: Outcome) -> Iterator[tuple[str, bool | str]]:
-    for before, after in zip(CHAIN, CHAIN[1:], strict=False):
+    for before, after in pairwise(CHAIN):
         ended, started = outcome.jobs[before].job.ended_ms, outcome.jobs[after].job.started_ms
         yield f"{after} started after {before} had ended", ended <= started or f"{started - ended}"
     urgent = outcome.jobs[URGENT].job
