@@ -97,6 +97,45 @@ LIMITS = {
     "GRACE_MS": "The longest grace that a job may ask for.",
 }
 
+AVAILABILITY = {
+    "site_silent": "The site was not heard for too long.",
+    "site_draining": "An operator keeps new work away from the site.",
+    "node_down": "The site says that the node is down.",
+    "node_draining": "An operator keeps new work away from the node.",
+    "deadline": "It could no longer end before its deadline there.",
+}
+SETTINGS = {
+    "HUTONG_URL": "Address of the hub, for every command that talks to one.",
+    "HUTONG_TOKEN": "Token to send with it.",
+    "HUTONG_TENANT": "Tenant of the jobs that are handed in without one, and of listings.",
+    "HUTONG_DATA": "Where a hub keeps its data; default `$XDG_STATE_HOME/hutong`, else "
+    "`~/.local/state/hutong`.",
+    "HUTONG_DEBUG": "Not empty: a fault of the program itself shows where it happened.",
+    "NO_COLOR": "Not empty: no colours.",
+    "FORCE_COLOR": "Not empty: colours, also where the output is no terminal.",
+    "COLUMNS": "Width of tables; default the terminal's.",
+}
+TASK_VARIABLES = {
+    "HUTONG_JOB_ID": "The job.",
+    "HUTONG_JOB_NAME": "Its name.",
+    "HUTONG_ATTEMPT_ID": "The attempt, unique over all hubs' lives.",
+    "HUTONG_ATTEMPT_NUMBER": "Which attempt of the job (or element) it is, from 1.",
+    "HUTONG_ATTEMPT_DIR": "The attempt's folder at the site; everything in it goes with it.",
+    "HUTONG_FENCING_TOKEN": "A number that only grows: of two attempts the later has the higher. "
+    "Write it beside a checkpoint, and refuse to overwrite one with a higher number.",
+    "HUTONG_TENANT": "The tenant that pays.",
+    "HUTONG_SITE": "The site.",
+    "HUTONG_POOL": "The pool.",
+    "HUTONG_NODE": "The node this task runs on.",
+    "HUTONG_TASKS": "Size of the gang.",
+    "HUTONG_TASK_RANK": "Which task of the gang this is, from 0.",
+    "HUTONG_ACCELERATOR": "The chip's name in the catalogue; empty without one.",
+    "HUTONG_ACCELERATOR_COUNT": "Chips of each task; may be a fraction.",
+    "HUTONG_ACCELERATOR_DECLARED": "`1` where the chips are counted tokens, not devices.",
+    "HUTONG_ARRAY_INDEX": "The element's number, as the array's range gives it.",
+    "HUTONG_ARRAY_COUNT": "How many elements the array has.",
+}
+
 
 def meaning_of(names: Iterable[str], meanings: Mapping[str, object], what: str) -> None:
     """Raise ValueError unless exactly `names` have a meaning."""

@@ -11,6 +11,7 @@ from hutong.lifecycle.commands import Stimulus
 from hutong.lifecycle.retry import RULES
 from hutong.model import limits, reasons, states
 from hutong.model.errors import CATALOGUE
+from hutong.scheduler.filters import FILTERS
 from scripts.reference import meanings
 from scripts.reference.text import (
     code,
@@ -30,6 +31,7 @@ from scripts.reference.text import (
 GROUPS = {
     "request": "What was asked",
     "auth": "Who asks",
+    "token": "Who asks",
     "job": "Jobs",
     "attempt": "Jobs",
     "log": "Jobs",
@@ -54,7 +56,9 @@ GROUPS = {
 def errors_page() -> str:
     by_group: dict[str, list[str]] = {}
     for error_code in CATALOGUE:
-        by_group.setdefault(GROUPS[error_code.split(".", 1)[0]], []).append(error_code)
+        by_group.setdefault(GROUPS.get(error_code.split(".", 1)[0], "Others"), []).append(
+            error_code
+        )
     parts = []
     for group, codes in by_group.items():
         parts.append(f"## {group}")
@@ -148,7 +152,7 @@ def tag(kind: type[msgspec.Struct]) -> str:
 
 
 def reasons_page() -> str:
-    parts = ["## Why a job waits"]
+    parts = ["## Why a job waits", "[The queue](../concepts/queue.md) says how it is ordered."]
     parts.extend(_reason(kind) for kind in typing.get_args(reasons.WaitReason))
     parts.append("## Why a placed job is where it is")
     parts.extend(_reason(kind) for kind in typing.get_args(reasons.PlaceReason))
@@ -162,8 +166,21 @@ def reasons_page() -> str:
         "Reasons",
         "Everything that happens to a job has a cause from this closed set. A reason has a code, "
         "its facts, the sentence it renders to, and the events that could clear it. `hutong "
-        "explain`, the API and the console show the same ones.",
+        "explain` and the API show the same ones.",
         *parts,
+        "## Filters",
+        "Why a pool is not among the candidates. The first filter that a pool fails names it; "
+        "[`waiting.no_pool`](#waitingno_pool), `hutong explain` and `hutong plan` count nodes by "
+        "these names.",
+        table(
+            ("name", "a pool passes where"),
+            ((code(name), first_paragraph(passes)) for name, passes in FILTERS),
+        ),
+        "What changes from minute to minute is asked afterwards:",
+        table(
+            ("name", "nodes are out because"),
+            ((code(name), said) for name, said in meanings.AVAILABILITY.items()),
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scripts.reference import catalogue_pages, model_pages
+from scripts.reference import catalogue_pages, model_pages, program_pages
 
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": model_pages.errors_page,
@@ -10,6 +10,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "states.md": model_pages.states_page,
     "events.md": model_pages.events_page,
     "limits.md": model_pages.limits_page,
+    "metrics.md": program_pages.metrics_page,
+    "settings.md": program_pages.settings_page,
+    "environment.md": program_pages.environment_page,
     "accelerators.md": catalogue_pages.accelerators_page,
     "stacks.md": catalogue_pages.stacks_page,
     "regions.md": catalogue_pages.regions_page,
