@@ -5,6 +5,7 @@ import json
 from cyclopts import App, Group, Parameter
 
 import hutong
+from hutong.cli.main import ELSEWHERE
 
 JOBS = Group("Jobs", sort_key=1)
 SUPPLY = Group("Sites and the hub", sort_key=2)
@@ -49,12 +50,11 @@ def build(called: str = "") -> App:
         suppress_keyboard_interrupt=False,
     )
     for name, group, place, line in COMMANDS:
-        # What reads its own command line answers `--help` itself.
-        flags: tuple[str, ...] = () if place.startswith("elsewhere:") else ("--help", "-h")
-        made.command(
-            f"hutong.cli.{place}", name=name, group=group, help=None if name == called else line,
-            help_flags=flags, version_flags=(),
-        )  # fmt: skip
+        path, shown = f"hutong.cli.{place}", None if name == called else line
+        if name in ELSEWHERE:  # it answers `--help` itself
+            made.command(path, name=name, group=group, help=shown, help_flags=(), version_flags=())
+        else:
+            made.command(path, name=name, group=group, help=shown)
     made.register_install_completion_command(
         group=TOOLS, help="Install completion for the shell in use."
     )

@@ -61,7 +61,7 @@ def _considered(explanation: Explanation, now: int) -> None:
 def show_candidates(candidates: tuple[Candidate, ...], now: int) -> None:
     """Print the pools that were compared."""
     columns = [
-        Column("POOL", least=12),
+        Column("POOL", least=12, tail=True),
         Column("CHIP", least=6),
         Column("FITS", right=True),
         Column("START", right=True),

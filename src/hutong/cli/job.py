@@ -117,7 +117,7 @@ def _attempts(attempts: Sequence[AttemptView], view: JobView, now: int) -> None:
         *([Column("ELEMENT", right=True)] if arrays else []),
         Column("NO", right=True),
         Column("STATE"),
-        Column("POOL", least=10),
+        Column("POOL", least=10, tail=True),
         Column("CHIP", least=6),
         Column("START"),
         Column("TIME", right=True),

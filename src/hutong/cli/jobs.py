@@ -116,14 +116,14 @@ def show_jobs(views: Sequence[JobView]) -> None:
     chips = any(view.accelerator for view in views)
     columns = [
         Column("ID"),
-        Column("NAME", least=8),
-        *([Column("TENANT", least=8)] if tenants else []),
+        Column("NAME", least=10),
+        *([Column("TENANT", least=8, spare=1)] if tenants else []),
         Column("STATE"),
         Column("SITE", least=7),
-        *([Column("CHIP", least=6)] if chips else []),
+        *([Column("CHIP", least=6, spare=2)] if chips else []),
         Column("TIME", right=True),
         Column("CNY", right=True),
-        Column("NOTE", least=10),
+        Column("NOTE", least=18),
     ]
     rows: list[list[str | Cell]] = [
         [

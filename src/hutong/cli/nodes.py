@@ -31,8 +31,8 @@ def nodes(*, site: str = "", pool: str = "", json: Json = False, hub: Hub = ANY_
 
 def _show(found: list[NodeView]) -> None:
     columns = [
-        Column("NODE", least=12),
-        Column("POOL", least=8),
+        Column("NODE", least=12, tail=True),
+        Column("POOL", least=8, spare=1),
         Column("STATE"),
         Column("CPU FREE", right=True),
         Column("GIB FREE", right=True),

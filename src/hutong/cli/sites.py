@@ -25,11 +25,11 @@ def sites(*, json: Json = False, hub: Hub = ANY_HUB) -> int:
 def _show(found: list[SiteView]) -> None:
     now = human.now_ms()
     columns = [
-        Column("SITE", least=8),
+        Column("SITE", least=12),
         Column("STATUS"),
         Column("HEARD", right=True),
-        Column("REGION", least=7),
-        Column("OWNER", least=6),
+        Column("REGION", least=7, spare=1),
+        Column("OWNER", least=6, spare=2),
         Column("NODES", right=True),
         Column("RUNS", right=True),
         Column("CPU USED", right=True),

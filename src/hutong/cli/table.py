@@ -1,6 +1,6 @@
-"""Tables of text that fit the terminal: columns that may be cut are cut, widest first, and no line
-ever wraps. Text from elsewhere loses its control characters, so that a job's name cannot move the
-cursor or set a colour."""
+"""Tables of text that fit the terminal: columns that may be cut are cut, widest first, those that
+can be spared go, and no line ever wraps. Text from elsewhere loses its control characters, so that
+a job's name cannot move the cursor or set a colour."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -14,11 +14,15 @@ CODES = {
 
 
 class Column(NamedTuple):
-    """A column. `least` is how far it may be cut, 0 for not at all; `right` aligns numbers."""
+    """A column. `least` is how far it may be cut, 0 for not at all; `right` aligns numbers. One
+    with `spare` is left out where the others could not keep even their least width; the highest
+    goes first. `tail` cuts at the front, for paths whose end tells more."""
 
     title: str
     least: int = 0
     right: bool = False
+    spare: int = 0
+    tail: bool = False
 
 
 class Cell(NamedTuple):
@@ -38,9 +42,27 @@ def render(
         for place, column in enumerate(columns)
     ]
     if width:
+        kept = _kept(columns, sizes, width)
+        columns, sizes = [columns[place] for place in kept], [sizes[place] for place in kept]
+        cells = [[row[place] for place in kept] for row in cells]
         _shrink(columns, sizes, width)
     head = [Cell(column.title, "bold") for column in columns]
     return [_line(columns, sizes, row, width, colour=colour) for row in (head, *cells)]
+
+
+def _kept(columns: Sequence[Column], sizes: Sequence[int], width: int) -> list[int]:
+    """Give the places of the columns that have room."""
+    kept = list(range(len(columns)))
+    for place in sorted(kept, key=lambda place: -columns[place].spare):
+        least = sum(_least(columns[other], sizes[other]) + GAP for other in kept) - GAP
+        if least <= width or not columns[place].spare:
+            break
+        kept.remove(place)
+    return kept
+
+
+def _least(column: Column, size: int) -> int:
+    return min(size, max(column.least, columns_of(column.title))) if column.least else size
 
 
 def _clean(cell: str | Cell) -> Cell:
@@ -56,7 +78,7 @@ def _shrink(columns: Sequence[Column], sizes: list[int], width: int) -> None:
         places = [
             place
             for place, column in enumerate(columns)
-            if column.least and sizes[place] > max(column.least, columns_of(column.title))
+            if sizes[place] > _least(column, sizes[place])
         ]
         if not places:
             return
@@ -76,7 +98,7 @@ def _line(
         if room <= 0:
             break
         size = min(sizes[place], room)
-        text = cut(cell.text, size)
+        text = cut_front(cell.text, size) if columns[place].tail else cut(cell.text, size)
         blank = " " * (size - columns_of(text))
         shown = styled(text, cell.style, colour=colour)
         parts.append(blank + shown if columns[place].right else shown + blank)
@@ -112,6 +134,13 @@ def cut(text: str, size: int) -> str:
             break
         kept.append(char)
     return "".join(kept) + "…" if size > 0 else ""
+
+
+def cut_front(text: str, size: int) -> str:
+    """Shorten a text to at most `size` columns, with an ellipsis at its front."""
+    if columns_of(text) <= size:
+        return text
+    return cut(text[::-1], size)[::-1]
 
 
 def _columns(char: str) -> int:

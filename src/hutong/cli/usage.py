@@ -45,7 +45,7 @@ def usage(
 
 def _show(reply: UsageReply) -> None:
     columns = [
-        Column("TENANT", least=8),
+        Column("TENANT", least=8, tail=True),
         Column("SITE", least=8),
         Column("CHIP", least=6),
         Column("ATTEMPTS", right=True),
