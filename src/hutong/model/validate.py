@@ -409,13 +409,12 @@ def _check_times(spec: JobSpec) -> None:
 def _check_labels(labels: dict[str, str]) -> None:
     _check_count("labels", len(labels), limits.LABELS)
     for name, value in labels.items():
-        _check_label(name)
-        if value:
-            _check_label(value)
+        for text in (name, value) if value else (name,):
+            _check_label(text)
 
 
 def _check_label(text: str) -> None:
-    if not text or len(text) > limits.LABEL_CHARS or not text.isprintable():
+    if not text.strip() or len(text) > limits.LABEL_CHARS or not text.isprintable():
         raise _invalid(
             "labels", text, f"a label is one line of 1 to {limits.LABEL_CHARS} characters",
             "Shorten it and leave control characters away.",

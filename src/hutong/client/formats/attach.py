@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from hutong.client.formats.source import Attach, Source, decode
+from hutong.client.formats.source import Source, decode
 from hutong.client.formats.words import BadWord
 from hutong.model import limits
 from hutong.model.errors import HutongError, refuse
@@ -17,18 +17,47 @@ def read_text(path: Path) -> str:
     return decode(_read(path, str(path), limits.JOB_FILE_BYTES), str(path))
 
 
-def folder_reader(folder: Path) -> Attach:
-    """Give a reader of the files below a folder. A path that leads out of it is refused.
+class Folder:
+    """Reads the files below a folder. A path that leads out of it is refused.
 
     Symbolic links are followed only as long as they stay inside.
     """
 
-    def attach(path: str) -> bytes:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __call__(self, path: str) -> bytes:
+        """Give the bytes of the file at a relative path."""
+        return _read(self._inside(path), path, limits.INLINE_FILE_BYTES)
+
+    def tree(self, path: str) -> list[tuple[str, bool]]:
+        """Name every file below a folder, in order, and say which ones are executable."""
+        top = self._inside(path) if path else self._root.resolve()
+        if not top.is_dir():
+            raise _unreadable(path, "it is no folder")
+        found: list[tuple[str, bool]] = []
+        folders = [top]
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    name = Path(entry.path).relative_to(top).as_posix()
+                    if entry.is_symlink():
+                        raise _unreadable(name, "it is a symbolic link")
+                    if entry.is_dir():
+                        if entry.name != ".git":
+                            folders.append(Path(entry.path))
+                    elif entry.is_file():
+                        found.append((name, bool(entry.stat().st_mode & stat.S_IXUSR)))
+                    if len(found) + len(folders) > limits.INLINE_FILES:
+                        raise _unreadable(path, f"it has more than {limits.INLINE_FILES} files")
+        return sorted(found)
+
+    def _inside(self, path: str) -> Path:
         problem = problem_of_relative_path(path)
         if problem:
             raise _unreadable(path, problem)
         try:
-            root = folder.resolve(strict=True)
+            root = self._root.resolve(strict=True)
             real = (root / path).resolve(strict=True)
         except FileNotFoundError:
             raise _unreadable(path, "there is no such file") from None
@@ -36,9 +65,38 @@ def folder_reader(folder: Path) -> Attach:
             raise _unreadable(path, _reason(error)) from None
         if not real.is_relative_to(root):
             raise _unreadable(path, "it leads out of the folder of the job file")
-        return _read(real, path, limits.INLINE_FILE_BYTES)
+        return real
 
-    return attach
+
+def folder_reader(folder: Path) -> Folder:
+    """Give a reader of the files below a folder, which is the job file's own."""
+    return Folder(folder)
+
+
+def folder_files(source: Source, path: str) -> tuple[InlineFile, ...]:
+    """Read every file of a small folder, to travel under its path in that folder."""
+    advice = "Name the few files that it needs, or keep them in a folder of the site."
+    path = "" if path in {".", "./"} else path.removeprefix("./").rstrip("/")
+    if not isinstance(source.attach, Folder):
+        raise BadWord("no folders can be read here", advice)
+    problem = problem_of_relative_path(path) if path else ""
+    if problem:
+        raise BadWord(f"only a folder beside the job file can travel: {problem}", advice)
+    try:
+        names = source.attach.tree(path)
+    except HutongError as error:
+        problem = f"only small folders of text files travel, and {error.facts['problem']}"
+        raise BadWord(problem, advice) from None
+    except OSError as error:
+        raise BadWord(_reason(error), advice) from None
+    for ignores in (".skyignore", ".gitignore"):
+        if (ignores, False) in names or (ignores, True) in names:
+            raise BadWord(f"what its {ignores} leaves out is not understood", advice)
+    prefix = f"{path}/" if path else ""
+    return tuple(
+        inline_file(source, f"{prefix}{name}", name=name, executable=executable)
+        for name, executable in names
+    )
 
 
 def inline_file(

@@ -46,6 +46,8 @@ def models(catalog: Catalog, name: str) -> tuple[str, ...]:
     """
     if name.lower() == ANY:
         return (ANY,)
+    if name in catalog.accelerators:
+        return (name,)
     found = tuple(row.name for row in catalog.find_accelerators(name))
     if not found:
         like = catalog.nearest_accelerator(name)

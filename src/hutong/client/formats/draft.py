@@ -18,6 +18,9 @@ _GROUPS = {
     "retry": RetryPolicy(),
 }
 
+IMAGE_LABEL = "image"
+"""The label that holds the container image of a job, for the sites that run images."""
+
 
 class FileWarning(msgspec.Struct, frozen=True):
     """Something in a job file that changes nothing here, or not what its writer may think."""
@@ -53,6 +56,10 @@ class Draft:
         self._values[field] = value
         self._places[field] = place
 
+    def mark(self, field: str, place: Place) -> None:
+        """Note where a part of a field stands."""
+        self._places[field] = place
+
     def said(self, field: str) -> bool:
         """Say whether the file, or the base, gave this field."""
         return field in self._values or field in self.source.base
@@ -74,6 +81,16 @@ class Draft:
         known: tuple[FrameworkNeed, ...] = self.value("frameworks", ())
         if all(other.name != need.name for other in known):
             self.put("frameworks", (*known, need), self.place("frameworks") or place)
+
+    def keep_image(self, image: str, place: Place) -> None:
+        """Keep the name of a container image for the sites that run images, in a label."""
+        labels = {**self.value("labels", {}), IMAGE_LABEL: image}
+        self.put("labels", labels, self.place("labels") or place)
+        self.warn(
+            place.line,
+            image,
+            "Only sites that run container images use it; elsewhere the programs of the site run.",
+        )
 
     def finish(self) -> JobSpec:
         """Make the job and check it; an error says the line of the field it is about."""

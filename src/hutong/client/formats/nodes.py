@@ -232,6 +232,12 @@ class Node:
         """The value as a whole number."""
         return self.read(lambda word: whole(word, low=low, high=high))
 
+    def whole_signed(self, low: int, high: int) -> int:
+        """The value as a whole number that may be negative."""
+        if self.word().startswith("-"):
+            return -self.read(lambda word: whole(word[1:], low=0, high=-low))
+        return self.whole(0, high)
+
     def flag(self) -> bool:
         """The value as yes or no."""
         if self._scalar_kind("true or false") != "bool":

@@ -46,6 +46,11 @@ def duration_ms(word: str) -> int:
     return _bounded_duration(int(total))
 
 
+def duration_or_zero_ms(word: str) -> int:
+    """Read a duration that may be nothing at all: `30s`, `0s`."""
+    return 0 if re.fullmatch(r"0(ms|[wdhms])?", word) else duration_ms(word)
+
+
 def _problem_of_duration(word: str) -> str:
     if word.startswith("-"):
         return "it is negative"
