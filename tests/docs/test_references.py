@@ -1,0 +1,179 @@
+"""The reference is what the program says, and the program says all that it does."""
+
+import ast
+import string
+import typing
+
+import msgspec
+import pytest
+
+from hutong.lifecycle import events
+from hutong.model import limits
+from hutong.model.errors import CATALOGUE
+from hutong.model.reasons import ALL_REASONS
+from hutong.model.states import (
+    ATTEMPT_MOVES,
+    JOB_MOVES,
+    AttemptState,
+    FailureClass,
+    JobState,
+    PriorityClass,
+)
+from hutong.server.metrics import DOCUMENTED
+from scripts.reference import meanings, model_pages
+from scripts.reference.pages import PAGES
+from scripts.reference.program_pages import task_variables
+from scripts.reference.text import slug
+from tests.docs.pages import DOCS, page
+from tests.docs.program import all_raised, names_used, raised_in, settings_read, sources
+from tests.tidy.tree import Source
+
+KINDS = typing.get_args(events.AnyEvent)
+
+
+def reference(name: str) -> str:
+    return page(f"docs/reference/{name}").text
+
+
+def tag(kind: type[msgspec.Struct]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_program_says_now(name: str) -> None:
+    assert (DOCS / "reference" / name).read_text() == PAGES[name](), "run `make docs`"
+
+
+def test_no_page_of_the_reference_is_generated_by_nothing() -> None:
+    assert {file.name for file in (DOCS / "reference").glob("*.md")} == set(PAGES)
+
+
+# Errors
+
+
+def test_every_error_has_its_entry() -> None:
+    anchors = page("docs/reference/errors.md").anchors
+    assert [code for code in CATALOGUE if slug(code) not in anchors] == []
+
+
+def test_every_error_in_the_catalogue_is_raised_somewhere() -> None:
+    raised = {found.code for found in all_raised()}
+    assert [code for code in CATALOGUE if code not in raised] == []
+
+
+def test_every_error_raised_is_in_the_catalogue_by_a_literal_code() -> None:
+    assert [found for found in all_raised() if found.code not in CATALOGUE] == []
+
+
+def missing_facts(found: typing.Any) -> set[str]:
+    """Facts that an error's sentence or hint shows and its maker does not give."""
+    kind = CATALOGUE[found.code]
+    parsed = [*string.Formatter().parse(kind.sentence), *string.Formatter().parse(kind.hint)]
+    return {name for _, name, _, _ in parsed if name} - found.facts
+
+
+def test_every_error_gets_the_facts_of_its_sentence() -> None:
+    short = {
+        found.place: sorted(missing_facts(found))
+        for found in all_raised()
+        if found.code in CATALOGUE and not found.open_facts and missing_facts(found)
+    }
+    assert short == {}
+
+
+def test_a_planted_error_without_a_fact_is_found() -> None:
+    source = Source("src/hutong/planted.py", 'raise refuse("job.finished", job=job)\n')
+    (found,) = raised_in(source)
+    assert missing_facts(found) == {"state"}
+
+
+# Reasons, states, events, limits
+
+
+def test_every_reason_has_its_entry_and_its_example() -> None:
+    anchors = page("docs/reference/reasons.md").anchors
+    text = reference("reasons.md")
+    for kind in ALL_REASONS:
+        assert slug(tag(kind)) in anchors
+        assert f"> {model_pages.example(kind).sentence()}\n" in text
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    used = names_used("src/hutong/model/reasons.py")
+    assert [kind.__name__ for kind in ALL_REASONS if kind.__name__ not in used] == []
+
+
+def test_what_clears_a_reason_is_a_kind_of_event() -> None:
+    kinds = {tag(kind) for kind in KINDS}
+    assert {tag(kind): set(kind.clears_on) - kinds for kind in ALL_REASONS} == {
+        tag(kind): set() for kind in ALL_REASONS
+    }
+
+
+def test_every_state_and_every_move_is_on_the_page() -> None:
+    text = reference("states.md")
+    for state in (*JobState, *AttemptState, *FailureClass, *PriorityClass):
+        assert f"| `{state.value}` |" in text
+    for moves in (JOB_MOVES, ATTEMPT_MOVES):
+        for state, targets in moves.items():
+            for target in targets:
+                assert f"    {state.value} --> {target.value}\n" in text
+
+
+def test_every_event_and_every_field_is_on_the_page() -> None:
+    sections = reference("events.md").split("\n## ")
+    for kind in KINDS:
+        section = next(part for part in sections if part.startswith(f"`{tag(kind)}`\n"))
+        for field in msgspec.structs.fields(kind):
+            assert f"| `{field.encode_name}` |" in section
+
+
+def test_every_event_is_emitted_somewhere() -> None:
+    used = names_used("src/hutong/lifecycle/events.py")
+    assert [kind.__name__ for kind in KINDS if kind.__name__ not in used] == []
+
+
+def test_every_limit_is_on_the_page_and_is_kept_somewhere() -> None:
+    text, used = reference("limits.md"), names_used("src/hutong/model/limits.py")
+    names = model_pages.limit_names()
+    assert names == [name for name in vars(limits) if name.isupper() and name not in {"KIB", "MIB"}]
+    assert [name for name in names if f"| `{name}` |" not in text] == []
+    assert [name for name in names if name not in used] == []
+
+
+# Metrics and settings
+
+
+def test_every_metric_is_on_the_page() -> None:
+    text = reference("metrics.md")
+    assert [row.name for row in DOCUMENTED if f"| `{row.name}` |" not in text] == []
+
+
+def test_every_metric_that_the_source_names_is_documented() -> None:
+    documented = {row.name for row in DOCUMENTED}
+    (source,) = [s for s in sources() if s.path == "src/hutong/server/metrics.py"]
+    named = {
+        node.value
+        for node in source.nodes
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.startswith("hutong_")
+    }
+    assert {name for name in named if name not in documented} == {
+        name.removesuffix("_total") for name in documented if name.endswith("_total")
+    }
+
+
+def test_every_setting_that_is_read_is_documented() -> None:
+    of_the_system = {"PATH", "HOME", "TERM"}
+    known = {*meanings.SETTINGS, *task_variables(), *of_the_system}
+    assert sorted(settings_read() - known) == []
+
+
+def test_every_documented_setting_is_read() -> None:
+    assert sorted(set(meanings.SETTINGS) - settings_read()) == []
+
+
+def test_every_variable_of_a_task_is_on_the_page() -> None:
+    text = reference("environment.md")
+    assert [name for name in task_variables() if f"| `{name}` |" not in text] == []
