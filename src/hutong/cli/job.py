@@ -1,31 +1,50 @@
 """`hutong job`."""
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from hutong.cli import human, output, why
 from hutong.cli.jobs import time_of
 from hutong.cli.options import ANY_HUB, Hub, Json
-from hutong.cli.refs import resolve
+from hutong.cli.refs import JobRef, resolve
 from hutong.cli.table import Cell, Column
+from hutong.client.client import Client
 from hutong.model.errors import refuse
 from hutong.model.job import JobSpec
-from hutong.wire.api import AttemptView, JobDetail, JobView, StoryLine
+from hutong.model.limits import LIST_ROWS
+from hutong.wire.api import AttemptView, ElementView, JobDetail, JobView, StoryLine
 
 # What a person can take in; --json has all.
 SHOWN_ATTEMPTS = 20
 SHOWN_LINES = 40
 
 
-def job(job: str, /, *, json: Json = False, hub: Hub = ANY_HUB) -> int:
+def job(
+    job: str,
+    /,
+    *,
+    elements: bool = False,
+    limit: Annotated[int, Parameter(name=("--limit", "-n"), show_default=True)] = 50,
+    json: Json = False,
+    hub: Hub = ANY_HUB,
+) -> int:
     """Show a job, its attempts and its story.
 
     Parameters
     ----------
     job
         Its id (`j12` or `12`), one element of an array (`j12[5]`), or a name only one job has.
+    elements
+        List the elements of an array instead; from `j12[5]` on, when one is named.
+    limit
+        How many elements at most.
     """
     with hub.connect() as client:
         wanted = resolve(client, job)
+        if elements:
+            return _list_elements(client, wanted, limit, json=json)
         detail = client.job(wanted.job)
         attempts = list(detail.attempts)
         if wanted.element is not None:
@@ -46,6 +65,45 @@ def job(job: str, /, *, json: Json = False, hub: Hub = ANY_HUB) -> int:
     if wanted.element is None:
         _story(detail, now)
     return 0
+
+
+def _list_elements(client: Client, first: JobRef, limit: int, *, json: bool) -> int:
+    rows: list[ElementView] = []
+    after = (first.element or 0) - 1
+    while len(rows) < limit:
+        page = client.elements(first.job, after=after, limit=min(LIST_ROWS, limit - len(rows)))
+        rows.extend(page)
+        if not page:
+            break
+        after = page[-1].element
+    if json:
+        output.document(rows)
+    elif not rows:
+        output.note("No elements.")
+    else:
+        _show_elements(rows)
+    return 0
+
+
+def _show_elements(rows: Sequence[ElementView]) -> None:
+    columns = [
+        Column("ELEMENT", right=True),
+        Column("NUMBER", right=True),
+        Column("STATE"),
+        Column("TRIES", right=True),
+        Column("END", least=8),
+    ]
+    cells: list[list[str | Cell]] = [
+        [
+            f"{row.element:,}",
+            str(row.number),
+            output.state(row.state),
+            str(row.attempts),
+            why.in_short(row.reason) if row.reason else "",
+        ]
+        for row in rows
+    ]
+    output.table(columns, cells)
 
 
 def _summary(view: JobView, spec: JobSpec, now: int) -> None:

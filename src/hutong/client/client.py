@@ -20,6 +20,7 @@ from hutong.wire.api import (
     BulkLine,
     CancelRequest,
     DrainRequest,
+    ElementView,
     EventView,
     ExplainReply,
     HealthReply,
@@ -137,11 +138,17 @@ class Client:
         target = with_query(path("jobs", job, "explain"), {"element": element})
         return self._caller.call("GET", target, ExplainReply)
 
+    def elements(self, job: str, *, after: int = -1, limit: int | None = None) -> list[ElementView]:
+        """Give elements of an array behind position `after`, those that wait included."""
+        query = {"after": after, "limit": limit}
+        target = with_query(path("jobs", job, "elements"), query)
+        return self._caller.call("GET", target, list[ElementView])
+
     def attempts(
-        self, job: str, *, element: int | None = None, after: int = 0, limit: int | None = None
+        self, job: str, *, element: int | None = None, after: str = "", limit: int | None = None
     ) -> list[AttemptView]:
-        """Give attempts of a job or element."""
-        query = {"element": element, "after": after or None, "limit": limit}
+        """Give attempts of a job or element behind the attempt `after` (its id), oldest first."""
+        query = {"element": element, "after": after, "limit": limit}
         target = with_query(path("jobs", job, "attempts"), query)
         return self._caller.call("GET", target, list[AttemptView])
 

@@ -15,7 +15,7 @@ from hutong.client.sse import Parser
 from hutong.client.transport import Stream, Unreachable
 from hutong.model.errors import HutongError
 from hutong.model.states import TERMINAL_JOB_STATES
-from hutong.wire.api import AttemptView, EventView, JobDetail
+from hutong.wire.api import AttemptView, ElementView, EventView, JobDetail
 
 # A stream that is silent for this long is opened again; the hub sends comments far more often.
 EVENTS_SILENCE_MS = 60_000
@@ -119,9 +119,9 @@ def follow_log(caller: Caller, place: LogPlace, *, offset: int) -> Iterator[LogP
             outage.wait(error)
             continue
         ended = _ended(caller, place)
-        last = _last_attempt(caller, place) if not place.attempt else current.attempt
-        if last > current.attempt:
-            current, offset = msgspec.structs.replace(current, attempt=last), 0
+        following = 0 if place.attempt else _next_attempt(caller, current)
+        if following:
+            current, offset = msgspec.structs.replace(current, attempt=following), 0
         elif ended:
             rest = read_log(caller, current, offset=offset)
             if not rest.data:
@@ -165,25 +165,17 @@ def _number(attempt: str) -> int:
 
 def _ended(caller: Caller, place: LogPlace) -> bool:
     """Say whether the job, or the element of the array, has ended."""
-    detail = caller.call("GET", path("jobs", place.job), JobDetail)
-    if detail.job.state in TERMINAL:
-        return True
-    if place.element is None or not detail.spec.array:
-        return False
-    target = with_query(
-        path("jobs", place.job, "elements"), {"after": place.element - 1, "limit": 1}
-    )
-    rows = caller.call("GET", target, list[dict[str, object]])
-    return any(row.get("element") == place.element and row.get("state") in TERMINAL for row in rows)
+    if place.element is not None:
+        query = {"after": place.element - 1, "limit": 1}
+        target = with_query(path("jobs", place.job, "elements"), query)
+        rows = caller.call("GET", target, list[ElementView])
+        return any(row.element == place.element and row.state in TERMINAL for row in rows)
+    return caller.call("GET", path("jobs", place.job), JobDetail).job.state in TERMINAL
 
 
-def _last_attempt(caller: Caller, place: LogPlace) -> int:
-    """The number of the newest attempt, 0 when there is none."""
-    last = 0
-    while True:
-        query = {"element": place.element, "after": last, "limit": 1000}
-        target = with_query(path("jobs", place.job, "attempts"), query)
-        rows = caller.call("GET", target, list[AttemptView])
-        if not rows or max(row.number for row in rows) <= last:
-            return last
-        last = max(row.number for row in rows)
+def _next_attempt(caller: Caller, place: LogPlace) -> int:
+    """The number of the next attempt behind the one of `place`, 0 when there is none."""
+    query = {"element": place.element, "after": place.attempt or None, "limit": 1}
+    target = with_query(path("jobs", place.job, "attempts"), query)
+    rows = caller.call("GET", target, list[AttemptView])
+    return min((row.number for row in rows if row.number > place.attempt), default=0)

@@ -7,7 +7,7 @@ import pytest
 from hutong.client.client import Client
 from hutong.model.errors import HutongError
 from hutong.model.job import JobSpec, Program
-from hutong.wire.api import JobDetail, JobView
+from hutong.wire.api import ElementView, JobDetail, JobView
 from tests.unit.client.fakehub import Answer, FakeHub, error, value
 
 SPEC = JobSpec("a", Program(argv=("true",)))
@@ -102,7 +102,7 @@ def test_a_log_resumes_at_its_byte_in_the_same_attempt(hub: FakeHub, client: Cli
         Answer(b"", headers={"X-Hutong-Attempt": "hub-j1-1"}),
     )  # fmt: skip
     hub.on("GET", "/v1/jobs/j1", detail("succeeded"))
-    hub.on("GET", "/v1/jobs/j1/attempts", attempts(1), value([]))
+    hub.on("GET", "/v1/jobs/j1/attempts", value([]))
     assert b"".join(piece.data for piece in client.follow_log("j1")) == b"hello"
     asked = [seen.query for seen in hub.asked("GET", "/v1/jobs/j1/logs")]
     assert [query["offset"] for query in asked] == ["0", "3", "5"]
@@ -117,7 +117,8 @@ def test_a_log_goes_on_with_the_next_attempt_from_its_start(hub: FakeHub, client
         Answer(b"", headers={"X-Hutong-Attempt": "hub-j1-2"}),
     )  # fmt: skip
     hub.on("GET", "/v1/jobs/j1", detail("running"), detail("succeeded"))
-    hub.on("GET", "/v1/jobs/j1/attempts", attempts(1, 2), value([]), attempts(1, 2), value([]))
+    hub.on("GET", "/v1/jobs/j1/attempts", attempts(2), value([]))
+    # The attempts are asked for behind the one just read.
     pieces = [(piece.attempt, piece.offset, piece.data) for piece in client.follow_log("j1")]
     assert pieces == [("hub-j1-1", 0, b"first"), ("hub-j1-2", 0, b"second")]
 
@@ -153,3 +154,12 @@ def test_a_job_that_ended_without_a_log_says_so(hub: FakeHub, client: Client) ->
     with pytest.raises(HutongError) as caught:
         list(client.follow_log("j1"))
     assert caught.value.code == "log.not_found"
+
+
+def test_an_elements_log_ends_with_the_element(hub: FakeHub, client: Client) -> None:
+    name = {"X-Hutong-Attempt": "hub-j1-4-1"}
+    hub.on("GET", "/v1/jobs/j1/logs", stream(b"a", attempt="hub-j1-4-1"), Answer(b"", headers=name))
+    hub.on("GET", "/v1/jobs/j1/elements", [ElementView(4, 4, "failed")])
+    hub.on("GET", "/v1/jobs/j1/attempts", value([]))
+    assert [piece.data for piece in client.follow_log("j1", element=4)] == [b"a"]
+    assert hub.asked("GET", "/v1/jobs/j1/elements")[0].query == {"after": "3", "limit": "1"}
