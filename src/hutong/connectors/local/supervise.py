@@ -10,14 +10,17 @@ import sys
 
 from hutong.connectors.local import record
 from hutong.connectors.local.processes import all_owned, boot_ms, signal_one, wall_ms
-from hutong.connectors.local.supervisor import Supervisor
+from hutong.connectors.local.supervisor import Supervisor, listen
 
 RECOVERY_MS = 30_000
 """How long to wait for killed processes of a dead supervisor to be gone."""
 
 
 def main(root: str) -> None:
-    """Supervise a site folder, unless somebody does already."""
+    """Supervise a site folder, unless somebody does already.
+
+    The first process returns when its child, which nobody has to wait for, serves.
+    """
     os.umask(0o077)
     os.makedirs(os.path.join(root, "attempts"), exist_ok=True)
     lock = os.open(os.path.join(root, "supervisor.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -28,7 +31,9 @@ def main(root: str) -> None:
     alive_ms = os.fstat(lock).st_mtime_ns // 1_000_000
     bury(os.path.join(root, "attempts"), alive_ms)
     os.utime(lock)
-    Supervisor(root).run()
+    listener = listen(root)
+    if not os.fork():
+        Supervisor(root, listener).run()
 
 
 def bury(attempts: str, alive_ms: int) -> None:

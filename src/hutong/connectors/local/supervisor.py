@@ -27,7 +27,7 @@ import select
 import signal
 import socket
 import struct
-import traceback
+import sys
 from typing import Any
 
 from hutong.connectors.local import record
@@ -94,11 +94,28 @@ class Attempt:
         return os.path.join(self.folder, f"task-{task.rank}.log")
 
 
+def listen(root: str) -> socket.socket:
+    """Let agents connect from now on.
+
+    The path is given by its open folder, since a socket's own has room for 107 characters only.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("supervisor.sock", dir_fd=folder)
+    listener.bind(f"/proc/self/fd/{folder}/supervisor.sock")
+    os.close(folder)
+    listener.listen(8)
+    listener.settimeout(0)
+    return listener
+
+
 class Supervisor:
     """Holds what lives; the rest is on disk."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, listener: socket.socket) -> None:
         self.root = root
+        self.listener = listener
         self.folders = os.path.join(root, "attempts")
         self.attempts: dict[str, Attempt] = {}
         self.task_of: dict[int, tuple[Attempt, Task]] = {}
@@ -119,15 +136,6 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._go_down)
         for number in IGNORED:
             signal.signal(number, signal.SIG_IGN)
-        # The path is given by its folder, since a socket's own may have 107 characters only.
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink("supervisor.sock", dir_fd=folder)
-        self.listener.bind(f"/proc/self/fd/{folder}/supervisor.sock")
-        os.close(folder)
-        self.listener.listen(8)
-        self.listener.settimeout(0)
         self.poll = select.poll()
         self.poll.register(self.wake, select.POLLIN)
         self.poll.register(self.listener, select.POLLIN)
@@ -249,7 +257,7 @@ class Supervisor:
             try:
                 self.obey(json.loads(line))
             except Exception:  # whatever it is, the other attempts must not pay for it
-                traceback.print_exc()
+                sys.excepthook(*sys.exc_info())  # to supervisor.log
 
     def obey(self, command: Json) -> None:
         """Do what the agent asks."""

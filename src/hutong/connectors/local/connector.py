@@ -1,0 +1,338 @@
+"""The local connector: a site whose nodes are this machine's processes.
+
+Theory of operation. `start` writes what the attempt needs into its folder and sends one line to the
+supervisor (see `supervisor`), which claims the attempt and starts it. Lines that were not answered
+are kept and sent again when the connection was lost, so an order that was taken is never dropped.
+What the supervisor tells goes to `changes` in the batches in which it comes. When the supervisor
+died, the next one buries what it left; then the disk is read and told whole.
+
+What is forgotten is removed when the site is quiet: removing files costs more than making them. An
+agent that dies before sees it once more, as ended, and the hub settles it once more.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hutong.connectors.contract import Ability, Lease
+from hutong.connectors.local import environment, link
+from hutong.connectors.local.machine import ChipBook, check_machine, stack_of
+from hutong.connectors.local.observe import observation
+from hutong.connectors.local.sitefile import SiteFile
+from hutong.connectors.local.workfolder import WorkFolder
+from hutong.model.attempt import AttemptOrder, Observation
+from hutong.model.errors import HutongError, refuse
+from hutong.model.ids import AttemptId, is_job
+from hutong.model.limits import LOG_BYTES_PER_TASK
+from hutong.model.reasons import StartFailed
+from hutong.model.states import AttemptState
+from hutong.model.supply import Inventory
+
+QUIET_S = 0.2
+REMOVE_AT_ONCE = 20
+FORGOTTEN = 2_000
+"""With more than this to remove the site does not wait until it is quiet."""
+CLOSING_S = 0.3
+PRUNE_S = 600.0
+RECONNECT_S = 0.5
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+class LocalConnector:
+    """Runs attempts as processes under `root`, on the nodes that a site file describes."""
+
+    kind = "local"
+
+    def __init__(self, site: SiteFile, root: Path) -> None:
+        self._site = site
+        self._disk = WorkFolder(root, site.keep_work_hours)
+        self._pools = {pool.id: pool for pool in site.inventory.pools}
+        self._nodes = {node.id: node.pool for node in site.inventory.nodes}
+        self._stacks = {pool.id: stack_of(pool) for pool in site.inventory.pools}
+        self._chips = ChipBook(site.inventory)
+        self._base = {name: os.environ[name] for name in environment.BASE if name in os.environ}
+        self._base.setdefault("PATH", os.defpath)
+        self._link: link.Link | None = None
+        self._lease = Lease()
+        self._starting: dict[AttemptId, bytes] = {}
+        self._stopping: dict[AttemptId, bytes] = {}
+        self._forgotten: dict[AttemptId, None] = {}
+        self._any_forgotten = asyncio.Event()
+        self._batches: asyncio.Queue[tuple[Observation, ...] | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._moved_at_s = 0.0
+
+    def abilities(self) -> Mapping[Ability, str]:
+        shared = "Tasks are plain processes of one user: they share the machine as it comes."
+        return {
+            Ability.LOGS_WHILE_RUNNING: "",
+            Ability.GANG_OVER_NODES: "",
+            Ability.LEASE_ALONE: "",
+            Ability.CPU_ENFORCED: shared,
+            Ability.MEMORY_ENFORCED: shared,
+            Ability.DEVICES_ASSIGNED: "",
+        }
+
+    async def open(self) -> None:
+        if sys.platform != "linux":
+            raise refuse(
+                "connector.refused",
+                problem=f"local processes need Linux and this is {sys.platform}",
+                advice="Run the agent on Linux.",
+            )
+        check_machine(self._site.inventory)
+        try:
+            self._disk.make()
+        except OSError as problem:
+            raise _failed("making its folders", problem) from None
+        self._link, hello = await link.connect(self._disk.root, self._heard, self._lost)
+        self._lease = Lease(*hello["lease"])
+        self._tasks.append(asyncio.create_task(self._tidy()))
+
+    async def close(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        until_s = time.monotonic() + CLOSING_S
+        while self._forgotten and time.monotonic() < until_s:
+            batch = self._next_forgotten()
+            self._remove(batch)
+            for attempt in batch:
+                del self._forgotten[attempt]
+        self._batches.put_nowait(None)
+
+    async def inventory(self) -> Inventory:
+        return self._site.inventory
+
+    # What is here
+
+    async def scan(self) -> tuple[Observation, ...]:
+        try:
+            found = self._disk.read_all(self._starting)
+        except OSError as problem:
+            raise _failed("reading its folder", problem) from None
+        for attempt, line in found.items():
+            if "end" not in line:
+                self._chips.hold(attempt, self._disk.noted_devices(attempt))
+        return tuple(
+            observation(attempt, line)
+            for attempt, line in found.items()
+            if attempt not in self._forgotten
+        )
+
+    async def changes(self) -> AsyncIterator[tuple[Observation, ...]]:
+        while (batch := await self._batches.get()) is not None:
+            yield batch
+
+    async def log_sizes(self, attempt: AttemptId) -> tuple[int, ...]:
+        return self._disk.log_sizes(attempt)
+
+    async def read_log(self, attempt: AttemptId, task: int, offset: int, limit: int) -> bytes:
+        try:
+            return self._disk.read_log(attempt, task, offset, limit)
+        except OSError as problem:
+            raise _failed("reading a log", problem) from None
+
+    # What is asked of it
+
+    async def start(self, order: AttemptOrder) -> None:
+        self._check(order)
+        if self._disk.is_claimed(order.attempt):
+            self._tell_again(order.attempt)
+            return
+        try:
+            line = self._prepare(order)
+        except OSError as problem:
+            self._chips.give_back(order.attempt)
+            raise _failed("preparing its folder", problem) from None
+        except HutongError:
+            self._chips.give_back(order.attempt)
+            raise
+        self._starting[order.attempt] = line
+        self._send(line)
+
+    async def stop(self, attempt: AttemptId, grace_ms: int, why: str) -> None:
+        self._disk.folder(attempt)  # refuses what is no name
+        line = _line(do="stop", attempt=attempt, grace_ms=grace_ms, why=why)
+        self._stopping[attempt] = line
+        self._send(line)
+
+    async def forget(self, attempt: AttemptId) -> None:
+        self._disk.folder(attempt)
+        self._forgotten[attempt] = None
+        self._any_forgotten.set()
+
+    async def hold_lease(self, lease: Lease) -> None:
+        self._lease = lease
+        self._send(_line(do="lease", lease=(lease.until_ms, lease.grace_ms)))
+
+    async def held_lease(self) -> Lease:
+        return self._lease
+
+    def _check(self, order: AttemptOrder) -> None:
+        """Refuse what is not of this site."""
+        problem = "" if is_job(order.job) else f"{order.job!a} is no job's id"
+        if not order.tasks:
+            problem = "it has no task"
+        if order.pool not in self._pools:
+            problem = f"there is no pool {order.pool}"
+        for share in order.nodes:
+            if self._nodes.get(share.node) != order.pool:
+                problem = f"pool {order.pool} has no node {share.node}"
+        if problem:
+            advice = "The site's inventory has changed; the hub hears of it."
+            raise refuse("connector.refused", problem=problem, advice=advice)
+
+    def _prepare(self, order: AttemptOrder) -> bytes:
+        """Write an attempt's folder; give back the line that starts it. Raises OSError."""
+        pool = self._pools[order.pool]
+        prepared = self._disk.prepare(order)
+        chips: list[list[int]] = []
+        if order.needs.accelerator_milli and not pool.declared:
+            held, chips = self._chips.take(order)
+            self._disk.note_devices(order.attempt, held)
+        around = environment.Surroundings(
+            site=self._site.site.id,
+            folder=prepared.folder,
+            cwd=prepared.cwd,
+            base=self._base,
+            port=_free_port(order.attempt),
+            declared=pool.declared,
+            stack=self._stacks[order.pool],
+            devices=chips,
+        )
+        env, tasks = environment.build(order, around)
+        return _line(
+            do="start",
+            attempt=order.attempt,
+            cwd=prepared.cwd,
+            run=prepared.run,
+            setup=prepared.setup,
+            env=env,
+            tasks=tasks,
+            time_limit_ms=order.time_limit_ms,
+            grace_ms=order.grace_ms,
+            log_bytes=LOG_BYTES_PER_TASK,
+        )
+
+    def _tell_again(self, attempt: AttemptId) -> None:
+        line = self._disk.read(attempt)
+        self._batches.put_nowait((observation(attempt, line),))
+
+    # The supervisor
+
+    def _send(self, line: bytes) -> None:
+        if self._link is not None:
+            self._link.send(line)
+
+    def _heard(self, messages: list[dict[str, Any]]) -> None:
+        self._moved_at_s = time.monotonic()
+        batch = []
+        for message in messages:
+            attempt = AttemptId(message["attempt"])
+            self._starting.pop(attempt, None)
+            if "failed" in message:
+                failed = StartFailed(f"it could not be recorded: {message['failed']}")
+                ended_ms = time.time_ns() // 1_000_000
+                seen = Observation(attempt, AttemptState.ENDED, 0, ended_ms, failed)
+            else:
+                seen = observation(attempt, message)
+            if seen.state is AttemptState.ENDED:
+                self._stopping.pop(attempt, None)
+                self._chips.give_back(attempt)
+            batch.append(seen)
+        self._batches.put_nowait(tuple(batch))
+
+    def _lost(self) -> None:
+        self._link = None
+        _log.warning("the supervisor of %s is gone; another one is started", self._disk.root)
+        self._tasks.append(asyncio.create_task(self._reconnect()))
+
+    async def _reconnect(self) -> None:
+        while self._link is None:
+            try:
+                await self._connect_again()
+            except HutongError as problem:
+                _log.error("%s", problem)
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _connect_again(self) -> None:
+        connected, _ = await link.connect(self._disk.root, self._heard, self._lost)
+        seen = await self.scan()
+        # The dead are told before anything is sent: nothing said later may look older than that.
+        for one in seen:
+            if one.state is AttemptState.ENDED:
+                self._chips.give_back(one.attempt)
+        self._batches.put_nowait(seen)
+        self._link = connected
+        self._send(_line(do="lease", lease=(self._lease.until_ms, self._lease.grace_ms)))
+        for line in (*self._starting.values(), *self._stopping.values()):
+            self._send(line)
+
+    # Forgetting
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._any_forgotten.wait(), PRUNE_S)
+            except TimeoutError:
+                await asyncio.to_thread(self._disk.prune, time.time_ns() // 1_000_000)
+                continue
+            quiet_s = time.monotonic() - self._moved_at_s
+            if quiet_s < QUIET_S and len(self._forgotten) <= FORGOTTEN:
+                await asyncio.sleep(QUIET_S)
+                continue
+            batch = self._next_forgotten()
+            await asyncio.to_thread(self._remove, batch)
+            for attempt in batch:
+                del self._forgotten[attempt]
+            if not self._forgotten:
+                self._any_forgotten.clear()
+
+    def _next_forgotten(self) -> list[AttemptId]:
+        return [attempt for attempt, _ in zip(self._forgotten, range(REMOVE_AT_ONCE), strict=False)]
+
+    def _remove(self, attempts: list[AttemptId]) -> None:
+        for attempt in attempts:
+            try:
+                self._disk.remove(attempt)
+            except OSError as problem:
+                _log.warning("%s could not be removed: %s", attempt, problem)
+
+
+def _line(**fields: Any) -> bytes:
+    return _encode(fields) + b"\n"
+
+
+def _failed(action: str, problem: OSError) -> HutongError:
+    return refuse("connector.failed", action=action, problem=os.strerror(problem.errno or 0))
+
+
+def _free_port(attempt: AttemptId) -> int:
+    """A port that nobody listens on now, for the gang's master; the first one if none is free."""
+    first = environment.first_port(attempt)
+    for offset in range(environment.PORTS):
+        port = (
+            environment.FIRST_PORT + (first - environment.FIRST_PORT + offset) % environment.PORTS
+        )
+        with socket.socket() as probe:
+            try:
+                probe.bind((environment.LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    return first

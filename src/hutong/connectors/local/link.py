@@ -1,0 +1,135 @@
+"""The agent's connection to its site folder's supervisor, which it starts when there is none."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+import hutong
+from hutong.connectors.local.supervisor import PROTOCOL
+from hutong.model.errors import HutongError, refuse
+
+Json = dict[str, Any]
+START_S = 15.0
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from hutong.connectors.local.supervise import main; main(sys.argv[2])"
+)
+_decode = msgspec.json.Decoder(Json).decode
+
+
+class Link(asyncio.Protocol):
+    """One connection. `heard` gets the supervisor's lines in batches, `lost` is called once."""
+
+    def __init__(self, heard: Callable[[list[Json]], None], lost: Callable[[], None]) -> None:
+        self.hello: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._heard = heard
+        self._lost = lost
+        self._rest = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        messages = [_decode(line) for line in lines]
+        if messages and not self.hello.done():
+            self.hello.set_result(messages.pop(0))
+        if messages:
+            self._heard(messages)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if not self.hello.done():
+            self.hello.set_exception(ConnectionResetError())
+            self.hello.exception()  # whoever waits gets it; nobody has to
+        self._lost()
+
+    def send(self, line: bytes) -> None:
+        """Send a line, if the connection is there; what is lost with it is sent to the next."""
+        if self._transport is not None:
+            self._transport.write(line)
+
+    def close(self) -> None:
+        """End the connection. `lost` is not called any more."""
+        self._lost = _nothing
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _nothing() -> None:
+    pass
+
+
+async def connect(
+    root: str, heard: Callable[[list[Json]], None], lost: Callable[[], None]
+) -> tuple[Link, Json]:
+    """Connect to the supervisor of a site folder; start one first if need be.
+
+    Gives the link and the supervisor's `hello`. Raises `connector.failed`.
+    """
+    deadline = asyncio.get_running_loop().time() + START_S
+    while True:
+        with contextlib.suppress(OSError):
+            return await _connect(root, heard, lost)
+        await _start(root)
+        with contextlib.suppress(OSError):
+            return await _connect(root, heard, lost)
+        if asyncio.get_running_loop().time() > deadline:
+            raise _failed(f"it does not answer within {START_S:g} s")
+        await asyncio.sleep(0.02)  # another one is on its way out, or in
+
+
+async def _connect(
+    root: str, heard: Callable[[list[Json]], None], lost: Callable[[], None]
+) -> tuple[Link, Json]:
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _, link = await asyncio.get_running_loop().create_unix_connection(
+            lambda: Link(heard, lost), f"/proc/self/fd/{folder}/supervisor.sock"
+        )
+    finally:
+        os.close(folder)
+    try:
+        hello = await asyncio.wait_for(link.hello, START_S)
+    except BaseException:
+        link.close()
+        raise
+    if hello.get("hello") != PROTOCOL:
+        link.close()
+        raise _failed("the one that runs is of another version; it leaves when its attempts end")
+    return link, hello
+
+
+async def _start(root: str) -> None:
+    """Start a supervisor and wait until it serves, or has found that there is one already."""
+    log = Path(root, "supervisor.log")
+    with _appending(log) as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM,
+            str(Path(hutong.__file__).parents[1]), root,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=errors,
+            cwd=root, env={}, start_new_session=True,
+        )  # fmt: skip
+    if await process.wait():
+        raise _failed(_last_line(log) or f"it ended with {process.returncode}")
+
+
+def _appending(log: Path) -> BinaryIO:
+    return log.open("ab")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _failed(problem: str) -> HutongError:
+    return refuse("connector.failed", action="starting its supervisor", problem=problem)
