@@ -1,70 +1,172 @@
-"""One cycle: a snapshot in, a plan with reasons out."""
+"""One cycle: a snapshot in, a plan with reasons out.
+
+Theory of operation. Classes go one after the other; within a class `ClassOrder` says whose turn it
+is. A group's next job starts where its shape fits best by its objective; when nothing fits any
+more, the group is done with for this cycle and leaves a deferral. The first blocked heads reserve
+(see `reserve`), urgent ones may evict (see `preempt`), and what comes later in the order fills the
+holes that this leaves. So the work grows with placements and with groups and shapes looked at, not
+with the number of jobs in a group.
+
+Pure: the same snapshot and profile give the same plan, byte for byte, and the state is not changed.
+"""
+
+from collections.abc import Sequence
 
 from hutong.model.attempt import NodeShare
-from hutong.model.reasons import BusyPools, OnlyCandidate
-from hutong.model.resources import Amount
-from hutong.model.supply import NodeCondition
-from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan
+from hutong.model.ids import JobId
+from hutong.model.reasons import CycleFull, PlaceReason, WaitReason
+from hutong.model.states import PriorityClass
+from hutong.scheduler.blocked import Blocked
+from hutong.scheduler.board import Board
+from hutong.scheduler.demand import Group
+from hutong.scheduler.estimate import Start
+from hutong.scheduler.explain import explain_placement
+from hutong.scheduler.fit import Share
+from hutong.scheduler.look import Look
+from hutong.scheduler.match import Option
+from hutong.scheduler.order import ClassOrder, Cursor
+from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan, Preemption, Reservation
 from hutong.scheduler.profile import Profile
-from hutong.scheduler.records import QueuedJob, SiteStatus
-from hutong.scheduler.state import Snapshot
+from hutong.scheduler.shapes import Shape
+from hutong.scheduler.snapshot import Snapshot
+from hutong.scheduler.tenants import Ledger
 
 
 def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
-    """Decide what starts, what is stopped, and why the rest waits. Pure."""
-    state = snapshot.state
-    used = dict(state.used)
-    placements: list[Placement] = []
-    deferrals: list[Deferral] = []
-    waiting = sorted(state.jobs.values(), key=lambda job: (job.spec.priority.rank, job.seq))
-    for job in waiting:
-        if job.job in state.held:
-            continue
-        for _ in range(state.available[job.job]):
-            placement = _place(snapshot, profile, job, used)
-            if placement is None:
-                reason = BusyPools(len(state.pools), job.spec.tasks, 0)
-                explanation = Explanation()
-                deferrals.append(Deferral(0, job.job, (reason,), 0, "none", explanation))
-                break
-            placements.append(placement)
-    return Plan(placements=tuple(placements), deferrals=tuple(deferrals))
+    """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
+    cycle = Cycle(snapshot, profile)
+    cycle.run()
+    return cycle.plan()
 
 
-def _place(
-    snapshot: Snapshot, profile: Profile, job: QueuedJob, used: dict[str, Amount]
-) -> Placement | None:
-    state, spec = snapshot.state, job.spec
-    for pool in state.pools.values():
-        if state.statuses.get(pool.site) is not SiteStatus.READY:
-            continue
-        needs = Amount(spec.needs.cpu_milli, spec.needs.memory_mib)
-        if spec.needs.accelerators:
-            found = [a for a in spec.needs.accelerators if a.model in (pool.accelerator, "any")]
-            if not found:
+class Cycle:
+    """The working memory of one cycle."""
+
+    def __init__(self, snapshot: Snapshot, profile: Profile) -> None:
+        self.snapshot = snapshot
+        self.profile = profile
+        self.now_ms = snapshot.now_ms
+        self.board = Board(snapshot.now_ms)
+        self.ledger = Ledger(snapshot.tenants, snapshot.supply.total)
+        self.placements: list[Placement] = []
+        self.preemptions: list[Preemption] = []
+        self.reservations: list[Reservation] = []
+        self.deferrals: list[Deferral] = []
+        self.truncated = False
+        self._looks: dict[Shape, Look] = {}
+        self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
+        self._blocked = Blocked(self)
+
+    def run(self, extra: Cursor | None = None) -> None:
+        """Go through all groups in order; `extra` is a group that is not in the queue yet."""
+        fair = self.profile.order == "fair"
+        for priority in PriorityClass:
+            groups = self.snapshot.demand.active[priority.rank]
+            cursors = [Cursor(group, group.queue) for group in groups.values()]
+            if extra is not None and extra.group.rank == priority.rank:
+                cursors.append(extra)
+            if cursors:
+                self._run_class(ClassOrder(cursors, self.ledger, fair=fair))
+
+    def plan(self) -> Plan:
+        """What was decided."""
+        return Plan(
+            placements=tuple(self.placements),
+            preemptions=tuple(self.preemptions),
+            reservations=tuple(self.reservations),
+            deferrals=tuple(self.deferrals),
+            shares_milli=self.ledger.shares_milli(),
+            truncated=self.truncated,
+        )
+
+    def look(self, shape: Shape) -> Look:
+        """What this cycle knows of a shape."""
+        found = self._looks.get(shape)
+        if found is None:
+            match = self.snapshot.matcher.match(shape, self.profile)
+            found = self._looks[shape] = Look(shape, match, self.snapshot.supply, self.board)
+        return found
+
+    def defer(
+        self, group: Group, head: JobId, reasons: Sequence[WaitReason], *,
+        explanation: Explanation, start: Start, spacing_ms: int,
+    ) -> None:  # fmt: skip
+        """Note why a group waits."""
+        start_ms, basis = start
+        self.deferrals.append(
+            Deferral(group.name, head, tuple(reasons), start_ms, basis, explanation, spacing_ms)
+        )
+
+    def _run_class(self, order: ClassOrder) -> None:
+        limit = self.profile.placements_count
+        while (cursor := order.peek()) is not None:
+            look = self.look(cursor.group.shape)
+            if not look.blocked and len(self.placements) >= limit:
+                self.truncated = True
+                self._defer_full(cursor, look)
+                order.remove(cursor)
                 continue
-            needs = needs.plus(Amount(accelerator_milli=found[0].count_milli))
-        left, shares = spec.tasks, []
-        for node in state.nodes.values():
-            if node.pool != pool.id or state.conditions[node.id] is not NodeCondition.READY:
+            if not look.blocked and self._place(cursor, look):
+                order.placed(cursor)
+            else:
+                order.remove(cursor)
+                self._blocked.defer(cursor, look)
+
+    def _place(self, cursor: Cursor, look: Look) -> bool:
+        """Start the group's next job where it fits best; says whether it fitted anywhere."""
+        entity = cursor.group.entity
+        for at in range(look.at, len(look.options)):
+            fitting = look.fitting(at)
+            if fitting.exhausted:
                 continue
-            fit, free = 0, pool.node.minus(used.get(node.id, Amount()))
-            while fit < left and needs.times(fit + 1).fits_in(free):
-                fit += 1
-            if fit:
-                shares.append(NodeShare(node.id, fit))
-                left -= fit
-            if not left:
-                for share in shares:
-                    held = used.get(share.node, Amount())
-                    used[share.node] = held.plus(needs.times(share.tasks))
-                run_ms = spec.estimate_ms or spec.time_limit_ms or profile.default_run_ms
-                return Placement(
-                    job=job.job, site=pool.site, pool=pool.id, nodes=tuple(shares),
-                    accelerator=pool.accelerator if needs.accelerator_milli else "",
-                    accelerator_milli=needs.accelerator_milli, speed_milli=1000,
-                    rate_microcny_per_hour=pool.price.rate(needs.times(spec.tasks)),
-                    expected_end_ms=snapshot.now_ms + run_ms, reason=OnlyCandidate(),
-                    explanation=Explanation(),
-                )  # fmt: skip
-    return None
+            option = look.options[at]
+            if entity.limits and self.ledger.over_quota(entity, option.held, option.model):
+                continue
+            shares = fitting.shares()
+            if shares:
+                self._start(cursor, look, option, shares)
+                return True
+            look.note_exhausted(at)
+        return False
+
+    def _start(self, cursor: Cursor, look: Look, option: Option, shares: Sequence[Share]) -> None:
+        reason, explanation = self._tell(cursor, look, option)
+        columns = option.columns
+        ids = columns.ids
+        self.placements.append(
+            Placement(
+                cursor.job,
+                columns.pool.site,
+                columns.pool.id,
+                tuple([NodeShare(ids[row], tasks) for row, tasks in shares]),
+                option.model,
+                option.need.milli,
+                option.speed_milli,
+                option.rate,
+                self.now_ms + option.boot_ms + option.run_ms,
+                reason,
+                explanation,
+                option.basis,
+            )
+        )
+        self.board.place(option, shares)
+        self.ledger.charge(cursor.group.entity, option.held, option.model)
+
+    def _tell(self, cursor: Cursor, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
+        """Why it starts there: worked out once for a group as long as it goes to one pool."""
+        group = cursor.group
+        told = self._told.get(group.name)
+        if told is None or told[0] is not option:
+            share_milli = self.ledger.share_milli(group.entity)
+            reason, explanation = explain_placement(
+                look, option, self.board, self.profile, share_milli
+            )
+            told = self._told[group.name] = (option, reason, explanation)
+        return told[1], told[2]
+
+    def _defer_full(self, cursor: Cursor, look: Look) -> None:
+        explanation = Explanation(look.filtered, (), self.ledger.share_milli(cursor.group.entity))
+        self.defer(
+            cursor.group, cursor.job, (CycleFull(self.profile.placements_count),),
+            explanation=explanation, start=Start(self.now_ms, "estimates"), spacing_ms=1,
+        )  # fmt: skip

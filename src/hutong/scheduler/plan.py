@@ -58,6 +58,7 @@ class Placement(msgspec.Struct, frozen=True):
     expected_end_ms: int
     reason: PlaceReason
     explanation: Explanation
+    end_basis: str = "none"
 
 
 class Preemption(msgspec.Struct, frozen=True):
@@ -81,7 +82,9 @@ class Deferral(msgspec.Struct, frozen=True):
     """Why the jobs of one group wait. A group is the jobs of one tenant, class and shape.
 
     `start_ms` is the expected start of the group's head, 0 where nobody can tell, and `basis` says
-    in one word what it rests on (`limits`, `estimates`, `none`).
+    in one word what it rests on (`limits`, `estimates`, `none`). `spacing_ms` is about how long
+    after one job of the group the next one starts. `group` is a name of the group that stays the
+    same from cycle to cycle and from hub to hub.
     """
 
     group: int
@@ -90,6 +93,7 @@ class Deferral(msgspec.Struct, frozen=True):
     start_ms: int
     basis: str
     explanation: Explanation
+    spacing_ms: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -101,3 +105,35 @@ class Plan(msgspec.Struct, frozen=True):
     deferrals: tuple[Deferral, ...] = ()
     shares_milli: dict[str, int] = {}
     truncated: bool = False
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One pool as a preview sees it: a candidate, or the filter that it fell to.
+
+    Exactly one of `fell_to` (a filter's name) and `candidate` is set.
+    """
+
+    pool: PoolId
+    site: SiteId
+    nodes_count: int
+    fell_to: str = ""
+    candidate: Candidate | None = None
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What would happen to a job that was handed in now.
+
+    `places` holds every pool, the candidates first, best first. `pool` is where it would start,
+    empty where nobody can tell. Prices are those of one run on the cheapest and on the dearest
+    candidate, 0 without candidates. `jobs_ahead` counts the waiting jobs before it in the order.
+    """
+
+    places: tuple[Place, ...]
+    starts_now: bool
+    start_ms: int
+    basis: str
+    pool: PoolId
+    cost_low_microcny: int
+    cost_high_microcny: int
+    jobs_ahead: int
+    reasons: tuple[WaitReason, ...] = ()

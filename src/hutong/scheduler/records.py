@@ -1,5 +1,6 @@
 """What the lifecycle tells the scheduler: jobs that wait, attempts that hold capacity."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -72,8 +73,8 @@ class KnownAccelerator(Protocol):
 class AcceleratorCatalog(Protocol):
     """The part of the catalogue that the scheduler reads (`hutong.catalog.load_catalog()`)."""
 
-    def find_accelerator(self, name: str) -> KnownAccelerator | None:
-        """Look a chip up by its canonical name or an alias."""
+    def find_accelerators(self, name: str) -> Sequence[KnownAccelerator]:
+        """Every chip model that a name allows: a variant alone, or all of a family."""
 
-    def relative_speed_milli(self, model: str, reference: str) -> int:
-        """Speed of one chip of `model` where one of `reference` is 1000."""
+    def relative_speed_milli(self, model: str, reference: str) -> int | None:
+        """Speed of one chip of `model` where one of `reference` is 1000; None where unknown."""

@@ -1,135 +1,207 @@
-"""The scheduler's state: what it knows between cycles. The lifecycle tells it each change."""
+"""The scheduler's state: what it knows between cycles. The lifecycle tells it each change.
+
+Theory of operation. Three parts, each with its own accounts: `Supply` (sites, nodes and what runs
+there), `Demand` (what waits, in groups) and `Tenants` (who holds how much). A change touches only
+what it concerns; nothing is rebuilt for a cycle. Calls about things that are not there do nothing,
+so that late and repeated news are harmless.
+
+When a hub restarts it should start the attempts it knows before it puts inventories: what then does
+not fit counts as a node that shrank, not as a mistake.
+"""
 
 from hutong.model.ids import AttemptId, JobId, NodeId, SiteId, TenantId
-from hutong.model.reasons import ArrayLimit, NotConsidered, WaitReason
-from hutong.model.resources import Amount
-from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
+from hutong.model.reasons import ArrayLimit, BehindOthers, NotConsidered, WaitReason
+from hutong.model.states import PriorityClass
+from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import Tenant
+from hutong.scheduler.audit import audit
+from hutong.scheduler.demand import Demand, Entry
+from hutong.scheduler.estimate import UNKNOWN_MS
+from hutong.scheduler.match import Matcher
 from hutong.scheduler.plan import Deferral, Explanation, Plan
 from hutong.scheduler.records import AcceleratorCatalog, QueuedJob, RunningAttempt, SiteStatus
+from hutong.scheduler.snapshot import Snapshot
+from hutong.scheduler.supply import Supply
+from hutong.scheduler.tenants import Ledger, Tenants
 
 __all__ = ["QueuedJob", "RunningAttempt", "SchedulerState", "SiteStatus", "Snapshot"]
-
-
-class Snapshot:
-    """What a cycle sees. A view: valid until the next change of the state it was taken from."""
-
-    def __init__(self, state: "SchedulerState", now_ms: int) -> None:
-        self.state = state
-        self.now_ms = now_ms
 
 
 class SchedulerState:
     """Sites, nodes, tenants, the queue and what runs, kept up to date change by change."""
 
     def __init__(self, catalog: AcceleratorCatalog) -> None:
-        self.catalog = catalog
-        self.sites: dict[SiteId, Site] = {}
-        self.statuses: dict[SiteId, SiteStatus] = {}
-        self.pools: dict[str, Pool] = {}
-        self.nodes: dict[NodeId, Node] = {}
-        self.conditions: dict[NodeId, NodeCondition] = {}
-        self.used: dict[NodeId, Amount] = {}
-        self.tenants: dict[TenantId, Tenant] = {}
-        self.jobs: dict[JobId, QueuedJob] = {}
-        self.available: dict[JobId, int] = {}
-        self.held: dict[JobId, WaitReason] = {}
-        self.running: dict[AttemptId, RunningAttempt] = {}
-        self.deferrals: dict[JobId, Deferral] = {}
+        self._supply = Supply()
+        self._tenants = Tenants()
+        self._demand = Demand(self._tenants)
+        self._matcher = Matcher(self._supply, catalog)
+        self._deferrals: dict[int, Deferral] = {}
+        self._making_room: dict[AttemptId, JobId] = {}
+        self._preempting: dict[JobId, int] = {}
+
+    # Supply
 
     def put_site(self, site: Site) -> None:
         """Add a site, or replace its description. A new site is ready."""
-        self.sites[site.id] = site
-        self.statuses.setdefault(site.id, SiteStatus.READY)
+        self._supply.put_site(site)
 
     def set_site_status(self, site: SiteId, status: SiteStatus) -> None:
         """Say whether new work may go to a site."""
-        self.statuses[site] = status
+        self._supply.set_site_status(site, status)
 
     def put_inventory(self, site: SiteId, inventory: Inventory) -> None:
-        """Replace the pools and nodes of a site; what runs stays accounted."""
-        for node in [node for node in self.nodes if node.partition("/")[0] == site]:
-            del self.nodes[node]
-        for pool in [pool for pool in self.pools.values() if pool.site == site]:
-            del self.pools[pool.id]
-        self.pools.update({pool.id: pool for pool in inventory.pools})
-        self.nodes.update({node.id: node for node in inventory.nodes})
-        self.conditions.update({node.id: node.condition for node in inventory.nodes})
+        """Replace a site's pools and nodes, their conditions included.
+
+        What runs stays accounted, even on a node that shrank. On a node that is gone it is
+        accounted again when the node comes back.
+        """
+        self._supply.put_inventory(site, inventory)
 
     def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
         """Say whether new work may go to a node."""
-        self.conditions[node] = condition
+        self._supply.set_node_condition(node, condition)
+
+    # Tenants
 
     def put_tenant(self, tenant: Tenant) -> None:
-        """Add a tenant, or replace its weight and quota."""
-        self.tenants[tenant.id] = tenant
-
-    def enqueue(self, job: QueuedJob, available: int) -> None:
-        """Add a waiting job, of which `available` elements could start now."""
-        self.jobs[job.job] = job
-        self.available[job.job] = available
-
-    def set_available(self, job: JobId, available: int) -> None:
-        """Say how many elements of a waiting job could start now."""
-        self.available[job] = available
-
-    def hold(self, job: JobId, reason: WaitReason | None) -> None:
-        """Keep a job from starting until it is called again with None."""
-        if reason is None:
-            self.held.pop(job, None)
-        else:
-            self.held[job] = reason
-
-    def dequeue(self, job: JobId) -> None:
-        """Forget a waiting job; nothing happens when it is not there."""
-        self.jobs.pop(job, None)
-        self.available.pop(job, None)
-        self.held.pop(job, None)
-
-    def start(self, attempt: RunningAttempt) -> None:
-        """Account what an attempt holds."""
-        self.running[attempt.attempt] = attempt
-        for share in attempt.nodes:
-            used = self.used.get(share.node, Amount())
-            self.used[share.node] = used.plus(attempt.needs.times(share.tasks))
-
-    def release(self, attempt: AttemptId) -> None:
-        """Give back what an attempt held; nothing happens when it is not there."""
-        record = self.running.pop(attempt, None)
-        for share in record.nodes if record else ():
-            assert record is not None
-            self.used[share.node] = self.used[share.node].minus(record.needs.times(share.tasks))
-
-    def mark_stopping(self, attempt: AttemptId, for_job: JobId | None = None) -> None:
-        """Say that an attempt was told to stop, and for which job it makes room, if for one."""
-
-    def snapshot(self, now_ms: int) -> Snapshot:
-        """See the state as it is now; valid until its next change."""
-        return Snapshot(self, now_ms)
-
-    def remember(self, plan: Plan) -> None:
-        """Keep the last plan's deferrals, from which `why` answers."""
-        self.deferrals = {deferral.head: deferral for deferral in plan.deferrals}
-
-    def why(self, job: JobId, now_ms: int) -> Deferral:
-        """Why this job waits and when it is expected to start."""
-        if job in self.deferrals and job not in self.held:
-            return self.deferrals[job]
-        reason: WaitReason = self.held.get(job, NotConsidered())
-        if job in self.jobs and not self.available[job] and job not in self.held:
-            array = self.jobs[job].spec.array
-            reason = ArrayLimit(array.max_parallel if array else 1)
-        return Deferral(0, job, (reason,), 0, "none", Explanation())
+        """Add a tenant, or replace its weight and quota. Unknown tenants have weight 1."""
+        self._tenants.put(tenant)
 
     def tenant_share_milli(self, tenant: TenantId) -> int:
         """Weighted dominant share of a tenant and all below it, in thousandths."""
-        return 0
+        return Ledger(self._tenants, self._supply.total).share_milli(self._tenants.find(tenant))
+
+    # Queue
+
+    def enqueue(self, job: QueuedJob, available: int) -> None:
+        """Add a waiting job, of which `available` elements could start now.
+
+        A job of the same id is replaced. A requeued job takes the place of its `seq` again.
+        """
+        self._demand.add(job, available)
+
+    def set_available(self, job: JobId, available: int) -> None:
+        """Say how many elements of a waiting job could start now; 0 keeps the job."""
+        self._demand.set_available(job, available)
+
+    def hold(self, job: JobId, reason: WaitReason | None) -> None:
+        """Keep a job from starting, for the reason given, until it is called again with None."""
+        self._demand.hold(job, reason)
+
+    def dequeue(self, job: JobId) -> None:
+        """Forget a waiting job."""
+        self._demand.drop(job)
 
     def queued_count(self) -> int:
-        """Elements of waiting jobs that could start, held ones included."""
-        return sum(self.available.values())
+        """Waiting jobs, held ones included."""
+        return len(self._demand.entries)
+
+    def queued_elements(self) -> int:
+        """Elements of waiting jobs that could start, those of held jobs included."""
+        return self._demand.elements
+
+    def queued_by_class(self) -> dict[PriorityClass, int]:
+        """Elements that could start now by class, held jobs left out."""
+        return {
+            priority: sum(
+                group.queue.elements for group in self._demand.active[priority.rank].values()
+            )
+            for priority in PriorityClass
+        }
+
+    def groups_count(self) -> int:
+        """Groups of waiting jobs: one for each class, tenant and shape."""
+        return len(self._demand.groups)
+
+    # Attempts
+
+    def start(self, attempt: RunningAttempt) -> None:
+        """Account what an attempt holds. Starting one again replaces it."""
+        self.release(attempt.attempt)
+        self._tenants.charge(self._supply.start(attempt))
+
+    def release(self, attempt: AttemptId) -> None:
+        """Give back what an attempt held."""
+        running = self._supply.release(attempt)
+        if running is not None:
+            self._tenants.discharge(running)
+        job = self._making_room.pop(attempt, None)
+        if job is not None:
+            self._preempting[job] -= 1
+            if not self._preempting[job]:
+                del self._preempting[job]
+
+    def mark_stopping(self, attempt: AttemptId) -> None:
+        """Say that an attempt was told to stop: it counts as about to release what it holds."""
+        self._supply.mark_stopping(attempt)
+
+    def running_count(self) -> int:
+        """Attempts that hold capacity."""
+        return len(self._supply.running)
+
+    # Cycles
+
+    def snapshot(self, now_ms: int) -> Snapshot:
+        """See the state as it is at `now_ms`: a view, to be used before the next change."""
+        return Snapshot(
+            now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting
+        )
+
+    def remember(self, plan: Plan) -> None:
+        """Keep the last plan's deferrals, from which `why` answers, and who makes room for whom."""
+        self._deferrals = {deferral.group: deferral for deferral in plan.deferrals}
+        for preemption in plan.preemptions:
+            victim = preemption.victim
+            if victim in self._supply.running and victim not in self._making_room:
+                self._making_room[victim] = preemption.job
+                self._preempting[preemption.job] = self._preempting.get(preemption.job, 0) + 1
+
+    def why(self, job: JobId, now_ms: int) -> Deferral:
+        """Why this job waits and when it is expected to start.
+
+        For a job behind the head of its group the reasons say how many elements of the group come
+        before it, and the expected start is the head's, moved by as many spacings.
+        """
+        entry = self._demand.entries.get(job)
+        if entry is None:
+            return _plain(0, job, NotConsidered())
+        group = self._demand.groups[entry.group]
+        if entry.held is not None:
+            return _plain(group.name, job, entry.held)
+        if entry.available <= 0:
+            limit = entry.max_parallel
+            return _plain(group.name, job, ArrayLimit(limit) if limit else NotConsidered())
+        known = self._deferrals.get(group.name)
+        if known is None:
+            return _plain(group.name, job, NotConsidered())
+        return self._behind(known, entry, now_ms)
+
+    def _behind(self, known: Deferral, entry: Entry, now_ms: int) -> Deferral:
+        group = self._demand.groups[entry.group]
+        ahead = group.queue.elements_before(entry.seq)
+        reasons = known.reasons
+        if ahead:
+            earlier = sum(r.ahead for r in reasons if isinstance(r, BehindOthers))
+            others = tuple(r for r in reasons if not isinstance(r, BehindOthers))
+            reasons = (*others, BehindOthers(earlier + ahead))
+        start_ms = known.start_ms
+        if start_ms != UNKNOWN_MS:
+            start_ms = max(start_ms + ahead * known.spacing_ms, now_ms)
+        return Deferral(
+            known.group, entry.job, reasons, start_ms, known.basis, known.explanation,
+            known.spacing_ms,
+        )  # fmt: skip
 
     def validate(self) -> None:
-        """Raise AssertionError with facts unless the accounts add up."""
-        for node, used in self.used.items():
-            assert not used.is_negative(), (node, used)
+        """Raise AssertionError with facts unless every account adds up."""
+        audit(self._supply, self._tenants)
+        self._demand.validate()
+        making = list(self._making_room.values())
+        counted = {job: making.count(job) for job in making}
+        assert counted == self._preempting, (counted, self._preempting)
+        for attempt in self._making_room:
+            assert attempt in self._supply.running, attempt
+
+
+def _plain(group: int, job: JobId, reason: WaitReason) -> Deferral:
+    return Deferral(group, job, (reason,), UNKNOWN_MS, "none", Explanation())

@@ -1,0 +1,174 @@
+"""Groups that cannot go on: what is reserved or evicted for them, and why they wait."""
+
+from typing import TYPE_CHECKING
+
+from hutong.model.ids import TenantId
+from hutong.model.reasons import OverQuota
+from hutong.scheduler.estimate import (
+    UNKNOWN_MS,
+    Start,
+    lower_bound_ms,
+    note_ahead,
+    quota_start,
+    spacing_ms,
+)
+from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
+from hutong.scheduler.look import Look
+from hutong.scheduler.order import Cursor
+from hutong.scheduler.plan import Explanation, Preemption, Reservation
+from hutong.scheduler.preempt import WEAKER_THAN, cheapest_eviction
+from hutong.scheduler.reserve import Found
+from hutong.scheduler.tenants import Entity
+
+if TYPE_CHECKING:
+    from hutong.scheduler.cycle import Cycle
+
+
+class Blocked:
+    """Deals with each group of a cycle once it is blocked."""
+
+    def __init__(self, cycle: "Cycle") -> None:
+        self._cycle = cycle
+        self._board = cycle.board
+        self._profile = cycle.profile
+
+    def defer(self, cursor: Cursor, look: Look) -> None:
+        """Make or keep room for a group's next jobs as far as they are entitled to, and say why
+        it waits.
+        """
+        cycle, group = self._cycle, cursor.group
+        head, share_milli = cursor.job, cycle.ledger.share_milli(group.entity)
+        if not look.options:
+            reason = nowhere(look, sites=bool(cycle.snapshot.supply.sites))
+            cycle.defer(
+                group, head, (reason,), explanation=Explanation(look.filtered, (), share_milli),
+                start=Start(UNKNOWN_MS, "none"), spacing_ms=0,
+            )  # fmt: skip
+            return
+        usable, over = self._within_quota(group.entity, look)
+        held_by = look.held_by
+        known = self._claim(cursor, look, usable) if usable else {}
+        outcome = look.outcome
+        if outcome is None or known:
+            outcome = waiting_outcome(look, known, self._board, self._profile)
+            look.outcome = outcome
+        option = look.options[outcome.at]
+        spacing = spacing_ms(look.options, option, look.shape.tasks)
+        start = outcome.start
+        if not known:
+            start = Start(start.start_ms + spacing * look.blocked_groups, start.basis)
+        if not usable and over is not None:
+            limited = cycle.snapshot.tenants.find(TenantId(over.tenant))
+            start = quota_start(limited, over, cycle.now_ms)
+        else:
+            note_ahead(self._board, option, look.shape.tasks)
+        reasons = waits_for(look, over, held_by, ahead=look.blocked_groups)
+        cycle.defer(
+            group, head, reasons if usable or over is None else (over,),
+            explanation=Explanation(look.filtered, outcome.candidates, share_milli),
+            start=start, spacing_ms=spacing,
+        )  # fmt: skip
+        look.blocked_groups += bool(usable)
+
+    def _within_quota(self, entity: Entity, look: Look) -> tuple[list[int], OverQuota | None]:
+        """The options, by position, that quotas leave, and the first quota that is in the way."""
+        if not entity.limits:
+            return list(range(len(look.options))), None
+        usable, first = [], None
+        for at, option in enumerate(look.options):
+            over = self._cycle.ledger.over_quota(entity, option.held, option.model)
+            if over is None:
+                usable.append(at)
+            first = first or over
+        return usable, first
+
+    def _claim(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
+        """Evict or reserve for the group's next jobs; the start of the first where it is known."""
+        if self._profile.preemption and cursor.group.priority in WEAKER_THAN:
+            start = self._make_room(cursor, look, usable)
+            if start:
+                return start
+        if self._profile.backfill == "none":
+            for at in usable:
+                lane = self._board.lane(look.options[at].columns)
+                lane.closed_by = lane.closed_by or cursor.job
+            return {}
+        return self._reserve(cursor, look, usable)
+
+    def _reserve(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
+        first: dict[int, Start] = {}
+        while len(self._cycle.reservations) < self._profile.reservations_count:
+            best = self._best_start(look, usable)
+            if best is None:
+                break
+            at, found = best
+            self._hold(cursor, look, at, found)
+            first = first or {at: Start(found.start_ms, found.basis)}
+            if self._profile.backfill != "conservative" or not cursor.skip():
+                break
+        return first
+
+    def _make_room(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
+        """Claim, job by job, what is being vacated already, and evict where that is not enough."""
+        cycle = self._cycle
+        first: dict[int, Start] = {}
+        options = [look.options[at] for at in usable]
+        while len(cycle.reservations) < self._profile.reservations_count:
+            job = cursor.job
+            best = self._best_start(look, usable)
+            if best is None or best[1].start_ms > cycle.now_ms:
+                if cycle.snapshot.preempting.get(job):
+                    break
+                eviction = cheapest_eviction(
+                    self._board, options, look.shape.tasks,
+                    weaker_rank=WEAKER_THAN[cursor.group.priority],
+                    running=cycle.snapshot.supply.by_number,
+                )  # fmt: skip
+                if eviction is None:
+                    break
+                best = look.options.index(eviction.option), eviction.found
+                self._board.evict(eviction.option.columns, eviction.slots)
+                cycle.preemptions += [
+                    Preemption(victim.attempt, job, victim.lost_accelerator_milli_ms)
+                    for victim in eviction.victims
+                ]
+            at, found = best
+            self._hold(cursor, look, at, found)
+            first = first or {at: Start(found.start_ms, found.basis)}
+            if not cursor.skip():
+                break
+        return first
+
+    def _hold(self, cursor: Cursor, look: Look, at: int, found: Found) -> None:
+        option, tasks = look.options[at], look.shape.tasks
+        self._board.hold(option, tasks, cursor.job, found)
+        self._cycle.reservations.append(
+            Reservation(cursor.job, option.columns.pool.id, found.start_ms, tasks)
+        )
+
+    def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
+        """The option whose earliest start the job's objective likes best, and that start.
+
+        Pools are tried in the order of a bound from below, until no later one can be better.
+        """
+        board, shape, profile = self._board, look.shape, self._profile
+        bounds = []
+        for at in usable:
+            option = look.options[at]
+            bound_ms = lower_bound_ms(board, option, shape.tasks)
+            if bound_ms is not None:
+                score = option.score_at(bound_ms - board.now_ms, shape, profile)
+                bounds.append((score, bound_ms, at))
+        bounds.sort()
+        best: tuple[tuple[int, int, int], Found] | None = None
+        for bound in bounds:
+            if best is not None and bound >= best[0]:
+                break
+            at = bound[2]
+            found = board.earliest(look.options[at], shape.tasks)
+            if found is not None:
+                wait_ms = found.start_ms - board.now_ms
+                score = look.options[at].score_at(wait_ms, shape, profile)
+                if best is None or (score, found.start_ms, at) < best[0]:
+                    best = (score, found.start_ms, at), found
+        return (best[0][2], best[1]) if best is not None else None

@@ -1,0 +1,304 @@
+"""The board: a cycle's own view of the supply, on which it plays out what it decides.
+
+Theory of operation. A pool is read from the state's columns until the cycle first places something
+on it; then the cycle has node columns of its own. What is decided in the cycle (placements,
+reservations, evictions) changes the board alone. Room on the board only ever shrinks: placements
+take, reservations bar, and what evictions free is at once reserved for whom they make room.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hutong.model.ids import JobId
+from hutong.scheduler.columns import Need, PoolColumns, Rows, Slots
+from hutong.scheduler.fit import Reserved, Room, Share, Stream, capacity, pack
+from hutong.scheduler.match import Option
+from hutong.scheduler.outlook import Outlook
+from hutong.scheduler.reserve import Found, Hold, Holder, earliest
+from hutong.scheduler.supply import BASES, clamp_time
+
+_MEMO_MAX = 4_096
+_NO_ROWS = np.zeros(0, np.int64)
+
+
+class Lane:
+    """One pool on the board. `closed_by` holder, if any, keeps the pool to itself."""
+
+    __slots__ = (
+        "added", "ahead", "closed_by", "columns", "evicted", "free", "free_version", "holds",
+        "live", "outlook", "owned", "reserved", "rough", "trail",
+    )  # fmt: skip
+
+    def __init__(self, columns: PoolColumns) -> None:
+        self.live = columns
+        self.columns = columns
+        self.owned = False
+        self.holds: list[Hold] = []
+        self.reserved: Reserved | None = None
+        self.added: Slots | None = None
+        self.evicted: Rows = _NO_ROWS
+        self.outlook: Outlook | None = None
+        self.rough: Outlook | None = None
+        self.free = (0, 0, 0)
+        self.free_version = -1
+        self.ahead = [0, 0, 0]
+        self.closed_by: JobId | None = None
+        self.trail: tuple[tuple[Need, int], ...] = ()
+
+    def now(self) -> PoolColumns:
+        """The pool's columns as the cycle leaves them so far."""
+        return self.columns
+
+    @property
+    def pristine(self) -> bool:
+        """Whether nothing was placed or evicted here in this cycle."""
+        return not self.owned and not len(self.evicted)
+
+
+class PoolFence:
+    """What reservations forbid gangs with `tasks` tasks on a node that run until `end_ms`."""
+
+    __slots__ = ("_end_ms", "_lane", "_need", "_tasks", "barred_by")
+
+    def __init__(self, lane: Lane, need: Need, tasks: int, end_ms: int) -> None:
+        self._lane = lane
+        self._need = need
+        self._tasks = tasks
+        self._end_ms = end_ms
+        self.barred_by: Holder | None = None
+
+    def barred_rows(self) -> Rows:
+        """The rows that may not take the tasks."""
+        barred = [_NO_ROWS]
+        for hold in self._lane.holds:
+            if self._end_ms > hold.start_ms:
+                rows = hold.rows[hold.left(self._need, self._tasks) < self._tasks]
+                if len(rows):
+                    self.barred_by = self.barred_by or hold.holder
+                    barred.append(rows)
+        return np.concatenate(barred)
+
+    def bars(self, row: int) -> bool:
+        """Whether one row may not."""
+        for hold in self._lane.holds:
+            if self._end_ms > hold.start_ms and hold.bars(row, self._need, self._tasks):
+                self.barred_by = self.barred_by or hold.holder
+                return True
+        return False
+
+
+class Fitting:
+    """How one option of a shape fares in a cycle, until it is exhausted.
+
+    A gang that fits one node goes to the tightest such; else it is spread over the pool.
+    `fits_count` is how many tasks of a gang fitted at last, `held_by` the reservation without
+    which it would have fitted. It is `lasting` where the pool was too full before the cycle began.
+    """
+
+    __slots__ = (
+        "_end_ms", "_fence", "_lane", "_option", "_stream", "_tasks", "exhausted", "fits_count",
+        "held_by", "lasting",
+    )  # fmt: skip
+
+    def __init__(self, board: "Board", option: Option, tasks: int) -> None:
+        self._lane = board.lane(option.columns)
+        self._option = option
+        self._tasks = tasks
+        self._end_ms = board.now_ms + option.boot_ms + option.bound_ms
+        self._stream: Stream | None = None
+        self._fence: PoolFence | None = None
+        self.exhausted = False
+        self.lasting = False
+        self.fits_count = 0
+        self.held_by: Holder | None = None
+
+    def shares(self) -> Sequence[Share]:
+        """Where the gang goes now; empty once it does not fit, and then for the whole cycle."""
+        option, lane = self._option, self._lane
+        if lane.closed_by is not None:
+            self.held_by = Holder(lane.closed_by, 0)
+        else:
+            if option.nodes_needed == 1:
+                row = self._row()
+                if row >= 0:
+                    return ((row, self._tasks),)
+            if self._tasks > 1:
+                shares = self._spread()
+                if shares:
+                    return shares
+        self.exhausted = True
+        return ()
+
+    def _row(self) -> int:
+        """The tightest node that holds the whole gang, or -1."""
+        key = (self._option.need, self._tasks)
+        lane = self._lane
+        if self._stream is None:
+            if lane.live.memo.get(key) == lane.live.growth:
+                self.lasting = True
+                return -1
+            self._fence = PoolFence(lane, self._option.need, self._tasks, self._end_ms)
+            self._stream = Stream(lane.now, self._option.need, self._tasks, self._fence)
+            if not self._stream.fits and not lane.owned:
+                self.lasting = True
+                remember(lane.live, key, lane.live.growth)
+        row = self._stream.row()
+        if row < 0 and self._stream.fenced and self._fence is not None:
+            self.held_by = self._fence.barred_by
+        return row
+
+    def _spread(self) -> Sequence[Share]:
+        """Nodes for a gang that no single node holds."""
+        option, lane, need, tasks = self._option, self._lane, self._option.need, self._tasks
+        key = (need, tasks, "gang")
+        if (known := lane.live.memo.get(key)) is not None and known[0] == lane.live.growth:
+            self.lasting, self.fits_count = True, known[1]
+            return ()
+        by_row = capacity(Room(lane.columns), need, tasks)
+        self.fits_count = min(int(by_row.sum()), tasks)
+        if self.fits_count < tasks:
+            self.lasting = not lane.owned
+            if self.lasting:
+                remember(lane.live, key, (lane.live.growth, self.fits_count))
+            return ()
+        self.lasting = False
+        for hold in lane.holds:
+            if self._end_ms > hold.start_ms:
+                by_row[hold.rows] = np.minimum(by_row[hold.rows], hold.left(need, tasks))
+                if int(by_row.sum()) < tasks:
+                    self.held_by = hold.holder
+                    return ()
+        return pack(by_row, tasks, option.columns.domains)
+
+
+class Board:
+    """Every pool as the cycle leaves it so far."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self._lanes: dict[int, Lane] = {}
+
+    def lane(self, columns: PoolColumns) -> Lane:
+        """The lane of one of the state's pools."""
+        lane = self._lanes.get(columns.index)
+        if lane is None:
+            lane = self._lanes[columns.index] = Lane(columns)
+        return lane
+
+    def fits_now(self, option: Option, tasks: int) -> int:
+        """How many tasks of a gang an option's pool holds now, reservations apart, at most all."""
+        lane = self.lane(option.columns)
+        key = (option.need, tasks, "count")
+        known = None if lane.owned else lane.live.memo.get(key)
+        if known is not None and known[0] == lane.live.version:
+            return int(known[1])
+        fitting = min(int(capacity(Room(lane.columns), option.need, tasks).sum()), tasks)
+        if not lane.owned:
+            remember(lane.live, key, (lane.live.version, fitting))
+        return fitting
+
+    def place(self, option: Option, shares: Sequence[Share]) -> None:
+        """Take room for a gang that starts now."""
+        lane, need, now_ms = self.lane(option.columns), option.need, self.now_ms
+        if not lane.owned:
+            lane.columns, lane.owned = lane.live.copy(), True
+        columns = lane.columns
+        added = lane.added
+        if added is None:
+            added = lane.added = Slots(len(columns.caps))
+        bound_ms = now_ms + option.boot_ms + option.bound_ms
+        for row, tasks in shares:
+            parts = columns.take(row, need, tasks)
+            for hold in lane.holds:
+                if bound_ms > hold.start_ms:
+                    hold.use(row, need, tasks)
+            slot = added.add()
+            added.end[slot] = clamp_time(now_ms + option.boot_ms + option.run_ms)
+            added.row[slot] = row
+            added.cpu[slot] = need.cpu * tasks
+            added.mem[slot] = need.mem * tasks
+            added.milli[slot] = need.milli * tasks
+            added.whole[slot] = len(parts) if need.chips else 0
+            added.fraction[slot] = need.milli > 0 and not need.chips
+            added.exclusive[slot] = need.exclusive
+            added.basis[slot] = BASES.index(option.basis)
+            if parts:
+                added.chips[slot] = columns.chip_vector(parts)
+        lane.outlook = None
+
+    def evict(self, columns: PoolColumns, slots: Rows) -> None:
+        """Count some slots as stopping: what they hold is about to come free."""
+        lane = self.lane(columns)
+        lane.evicted = np.concatenate([lane.evicted, slots])
+        lane.outlook = None
+
+    def hold(self, option: Option, tasks: int, holder: JobId, found: Found) -> None:
+        """Keep the room of a reservation."""
+        lane = self.lane(option.columns)
+        if lane.reserved is None:
+            lane.reserved = Reserved(len(lane.columns.ids))
+        lane.holds.append(Hold(Holder(holder, found.start_ms), found, option.need))
+        lane.reserved.add(found.rows, found.tasks, option.need)
+        lane.trail = (*lane.trail, (option.need, tasks))
+
+    def outlook(self, columns: PoolColumns) -> Outlook:
+        """What will be given back on a pool, what was started in this cycle included."""
+        lane = self.lane(columns)
+        if lane.outlook is None:
+            lane.outlook = self._kept_outlook(lane)
+        return lane.outlook
+
+    def rough_outlook(self, columns: PoolColumns) -> Outlook:
+        """The same as it was when a cycle first asked, for estimates alone."""
+        lane = self.lane(columns)
+        if lane.rough is None:
+            lane.rough = self.outlook(columns)
+        return lane.rough
+
+    def free(self, columns: PoolColumns) -> tuple[int, int, int]:
+        """CPU, memory and thousandths of chips that are free on a pool's ready nodes together."""
+        lane = self.lane(columns)
+        if lane.free_version != lane.columns.version:
+            lane.free_version = lane.columns.version
+            lane.free = lane.columns.free_together()
+        return lane.free
+
+    def earliest(self, option: Option, tasks: int) -> Found | None:
+        """The earliest time a gang fits an option's pool beside the reservations made so far."""
+        lane = self.lane(option.columns)
+        outlook = self.outlook(option.columns)
+        key = (lane.trail, option.need, tasks)
+        memo = lane.live.memo
+        lasting = lane.pristine and outlook.valid_until_ms > self.now_ms
+        if lasting and (known := memo.get(key)) is not None and known[0] == lane.live.version:
+            found: Found | None = known[1]
+            return found
+        found = earliest(
+            lane.columns, outlook, option.need, tasks,
+            reserved=lane.reserved, free=self.free(option.columns), now_ms=self.now_ms,
+        )  # fmt: skip
+        if lasting:
+            remember(lane.live, key, (lane.live.version, found))
+        return found
+
+    def _kept_outlook(self, lane: Lane) -> Outlook:
+        if not lane.pristine:
+            return Outlook(lane.live, self.now_ms, lane.added, lane.evicted)
+        kept: Outlook | None = lane.live.memo.get("outlook")
+        if (
+            kept is not None
+            and kept.version == lane.live.version
+            and kept.valid_until_ms > self.now_ms
+        ):
+            return kept
+        kept = Outlook(lane.live, self.now_ms, None, None)
+        remember(lane.live, "outlook", kept)
+        return kept
+
+
+def remember(columns: PoolColumns, key: object, value: object) -> None:
+    """Keep something worked out about a pool; all is forgotten when it grows too much."""
+    if len(columns.memo) >= _MEMO_MAX:
+        columns.memo.clear()
+    columns.memo[key] = value

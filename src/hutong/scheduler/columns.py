@@ -1,0 +1,282 @@
+"""The nodes of one pool as columns, and what runs on them as slots.
+
+Theory of operation. Row `r` of every node column is one node. `free_cpu` and `free_mem` are what
+live attempts leave (they go below zero when a node shrank under running work). `chips[r, c]` is
+what is left of chip `c` in thousandths, so that a fraction never spans two chips; `whole[r]` counts
+the chips that are wholly free and is kept beside it because most decisions need nothing else. What
+was taken when no chip could hold it is in `debt`. One slot is one attempt's share of one node: when
+it is expected to end and what that gives back.
+
+`version` changes with every change of the accounts, `growth` only where more may fit than before.
+`memo` keeps what was worked out for a version or a growth; losing it changes no decision.
+
+Which chip a task holds is the scheduler's own bookkeeping: whole chips are the first free ones,
+fractions go to the used chip with the least room that still takes them.
+
+Invariant: free + everything the slots hold = capacity, resource by resource, chip by chip.
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from hutong.model.ids import NodeId
+from hutong.model.limits import TASK_ACCELERATOR_MILLI
+from hutong.model.supply import Node, NodeCondition, Pool
+from hutong.scheduler.shapes import WHOLE_MILLI
+
+Ints = NDArray[np.int64]
+Small = NDArray[np.int16]
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+AMOUNT_MAX = 2**50
+"""Amounts beyond this (a pebibyte in MiB, and more) are cut, so that sums stay in 64 bits."""
+
+_CHIPS_MAX = TASK_ACCELERATOR_MILLI // WHOLE_MILLI
+_CHIP_SHIFT = 16
+_MILLI_MASK = (1 << _CHIP_SHIFT) - 1
+
+
+class Need(msgspec.Struct, frozen=True, gc=False):
+    """What one task takes. `milli` is in thousandths of a chip; above one, whole chips only."""
+
+    cpu: int
+    mem: int
+    milli: int = 0
+    exclusive: bool = False
+
+    @property
+    def chips(self) -> int:
+        """Whole chips per task; 0 where it takes none or a fraction."""
+        return 0 if self.milli < WHOLE_MILLI else -(-self.milli // WHOLE_MILLI)
+
+
+def clamp(amount: int) -> int:
+    """Cut an amount to what the columns hold."""
+    return max(-AMOUNT_MAX, min(AMOUNT_MAX, amount))
+
+
+class Slots:
+    """What runs on a pool, one slot a share: when it ends and what it gives back then."""
+
+    __slots__ = (
+        "attempt", "basis", "chips", "cpu", "end", "evictable", "exclusive", "fraction", "holes",
+        "mem", "milli", "rank", "row", "size", "started", "stopping", "whole",
+    )  # fmt: skip
+
+    def __init__(self, chips_count: int, capacity: int = 8) -> None:
+        self.size = 0
+        self.holes: list[int] = []
+        self.end = np.zeros(capacity, np.int64)
+        self.row = np.full(capacity, -1, np.int64)
+        self.cpu = np.zeros(capacity, np.int64)
+        self.mem = np.zeros(capacity, np.int64)
+        self.milli = np.zeros(capacity, np.int64)
+        self.whole = np.zeros(capacity, np.int64)
+        self.fraction = np.zeros(capacity, np.bool_)
+        self.exclusive = np.zeros(capacity, np.bool_)
+        self.stopping = np.zeros(capacity, np.bool_)
+        self.basis = np.zeros(capacity, np.int8)
+        self.rank = np.zeros(capacity, np.int8)
+        self.started = np.zeros(capacity, np.int64)
+        self.evictable = np.zeros(capacity, np.int64)
+        self.attempt = np.zeros(capacity, np.int64)
+        self.chips = np.zeros((capacity, chips_count), np.int16)
+
+    def add(self) -> int:
+        """Take a slot; its columns still hold what its last user left."""
+        if self.holes:
+            return self.holes.pop()
+        if self.size == len(self.row):
+            self._grow()
+        self.size += 1
+        return self.size - 1
+
+    def remove(self, slot: int) -> None:
+        """Give a slot back. A slot in use has a row of at least 0."""
+        self.row[slot] = -1
+        self.holes.append(slot)
+
+    def live(self) -> Rows:
+        """The numbers of the slots in use."""
+        return np.flatnonzero(self.row[: self.size] >= 0)
+
+    def _grow(self) -> None:
+        for name in self.__slots__:
+            column = getattr(self, name)
+            if isinstance(column, np.ndarray):
+                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        self.row[self.size :] = -1
+
+
+class PoolColumns:
+    """One pool: its nodes as columns and its slots. `copy()` gives a cycle its own node columns."""
+
+    __slots__ = (
+        "caps", "chips", "closed", "cpu_total", "debt", "domains", "down", "draining", "free_cpu",
+        "free_mem", "growth", "ids", "index", "mem_total", "memo", "pool", "ready", "ready_count",
+        "shares", "shrunk", "slots", "version", "whole",
+    )  # fmt: skip
+
+    def __init__(self, pool: Pool, nodes: list[Node]) -> None:
+        count = len(nodes)
+        chips_milli = min(max(pool.node.accelerator_milli, 0), _CHIPS_MAX * WHOLE_MILLI)
+        parts, rest = divmod(chips_milli, WHOLE_MILLI)
+        caps = [WHOLE_MILLI] * parts + ([rest] if rest else [])
+        self.pool = pool
+        self.index = 0
+        self.version = 0
+        self.growth = 0
+        self.memo: dict[Any, Any] = {}
+        self.cpu_total = clamp(pool.node.cpu_milli)
+        self.mem_total = clamp(pool.node.memory_mib)
+        self.caps = np.array(caps, np.int16)
+        self.ids: list[NodeId] = [node.id for node in nodes]
+        self.free_cpu = np.full(count, self.cpu_total, np.int64)
+        self.free_mem = np.full(count, self.mem_total, np.int64)
+        self.chips = np.tile(self.caps, (count, 1))
+        self.whole = np.full(count, parts, np.int64)
+        self.debt = np.zeros(count, np.int64)
+        self.shares = np.zeros(count, np.int64)
+        self.closed = np.zeros(count, np.int64)
+        self.shrunk = np.zeros(count, np.bool_)
+        self.domains = _domains(nodes)
+        self.slots = Slots(len(caps))
+        self.set_conditions([node.condition for node in nodes])
+
+    def copy(self) -> "PoolColumns":
+        """The same pool with node columns of its own; the slots are shared and only read."""
+        other: PoolColumns = object.__new__(PoolColumns)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        for name in ("free_cpu", "free_mem", "chips", "whole", "debt", "shares", "closed"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def set_conditions(self, conditions: list[NodeCondition]) -> None:
+        """Say for every row whether new work may go there."""
+        ready = [condition is NodeCondition.READY for condition in conditions]
+        self.ready = np.array(ready, np.bool_)
+        self.draining = conditions.count(NodeCondition.DRAINING)
+        self.down = conditions.count(NodeCondition.DOWN)
+        self.ready_count = len(conditions) - self.draining - self.down
+        self.version += 1
+        self.growth += 1
+
+    def take(self, row: int, need: Need, tasks: int) -> tuple[int, ...]:
+        """Account `tasks` tasks on a node and say which parts of which chips they hold.
+
+        What no chip can hold becomes debt; nothing is refused here.
+        """
+        self.version += 1
+        self.free_cpu[row] -= need.cpu * tasks
+        self.free_mem[row] -= need.mem * tasks
+        self.shares[row] += 1
+        if need.exclusive:
+            self.closed[row] += 1
+        if need.milli <= 0:
+            return ()
+        if need.milli >= WHOLE_MILLI:
+            parts = self._take_whole(row, need.chips * tasks)
+        else:
+            parts = self._take_fractions(row, need.milli, tasks)
+        short = self._asked(need, tasks) - sum(part & _MILLI_MASK for part in parts)
+        if short:
+            self.debt[row] += short
+        return parts
+
+    def retake(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> tuple[int, ...]:
+        """Account tasks that already run on known chips, as far as those chips are still there."""
+        chips, caps = self.chips[row], self.caps
+        for part in parts:
+            chip, milli = part >> _CHIP_SHIFT, part & _MILLI_MASK
+            if chip >= len(caps) or chips[chip] < milli:
+                return self.take(row, need, tasks)
+        bare = Need(need.cpu, need.mem, 0, need.exclusive)
+        self.take(row, bare, tasks)
+        for part in parts:
+            chips[part >> _CHIP_SHIFT] -= part & _MILLI_MASK
+        self.whole[row] = np.count_nonzero(chips == WHOLE_MILLI)
+        short = self._asked(need, tasks) - sum(part & _MILLI_MASK for part in parts)
+        self.debt[row] += short
+        return parts
+
+    def give(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> None:
+        """Account that `tasks` tasks, which held `parts`, are gone."""
+        self.version += 1
+        self.growth += 1
+        self.free_cpu[row] += need.cpu * tasks
+        self.free_mem[row] += need.mem * tasks
+        self.shares[row] -= 1
+        if need.exclusive:
+            self.closed[row] -= 1
+        if need.milli <= 0:
+            return
+        chips = self.chips[row]
+        held = 0
+        for part in parts:
+            chips[part >> _CHIP_SHIFT] += part & _MILLI_MASK
+            held += part & _MILLI_MASK
+        self.whole[row] = np.count_nonzero(chips == WHOLE_MILLI)
+        self.debt[row] -= self._asked(need, tasks) - held
+
+    def free_together(self) -> tuple[int, int, int]:
+        """CPU, memory and thousandths of chips that are free on the ready nodes together."""
+        ready = self.ready
+        return (
+            int(self.free_cpu[ready].clip(0).sum()),
+            int(self.free_mem[ready].clip(0).sum()),
+            int(self.chips[ready].sum(dtype=np.int64)),
+        )
+
+    def chip_vector(self, parts: tuple[int, ...]) -> Small:
+        """Parts of chips as one row: thousandths by chip."""
+        row = np.zeros(len(self.caps), np.int16)
+        for part in parts:
+            row[part >> _CHIP_SHIFT] += part & _MILLI_MASK
+        return row
+
+    def _asked(self, need: Need, tasks: int) -> int:
+        return (need.chips * WHOLE_MILLI or need.milli) * tasks
+
+    def _take_whole(self, row: int, count: int) -> tuple[int, ...]:
+        chips = self.chips[row]
+        found = np.flatnonzero(chips == WHOLE_MILLI)[:count]
+        chips[found] = 0
+        self.whole[row] -= len(found)
+        return tuple([chip << _CHIP_SHIFT | WHOLE_MILLI for chip in found.tolist()])
+
+    def _take_fractions(self, row: int, milli: int, tasks: int) -> tuple[int, ...]:
+        chips: list[int] = self.chips[row].tolist()
+        parts = []
+        for _ in range(tasks):
+            room = [(left, chip) for chip, left in enumerate(chips) if left >= milli]
+            if not room:
+                break
+            left, chip = min(room)
+            chips[chip] = left - milli
+            parts.append(chip << _CHIP_SHIFT | milli)
+        self.chips[row] = chips
+        self.whole[row] = chips.count(WHOLE_MILLI)
+        return tuple(parts)
+
+
+def _domains(nodes: list[Node]) -> tuple[Rows, ...]:
+    """Codes of the topology domains by level, outermost first.
+
+    A domain is the path down to it; codes count up in the order of the domains' names. A node that
+    names fewer levels than another is alone below its last one.
+    """
+    depth = max((len(node.domains) for node in nodes), default=0)
+    levels = []
+    for level in range(1, depth + 1):
+        paths: list[tuple[Any, ...]] = [
+            node.domains[:level] if len(node.domains) >= level else (*node.domains, "", node.id)
+            for node in nodes
+        ]
+        codes = {path: code for code, path in enumerate(sorted(dict.fromkeys(paths)))}
+        levels.append(np.array([codes[path] for path in paths], np.int64))
+    return tuple(levels)

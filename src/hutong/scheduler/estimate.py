@@ -1,0 +1,130 @@
+"""Estimates of when a waiting job starts, where no reservation says so.
+
+They go by a pool as a whole: when enough is expected to have ended for what waits before the job
+and for itself, however it lies scattered. Beyond the last known end the pool is taken to turn over
+once in the time the job itself runs. Honest, but rough.
+"""
+
+from typing import NamedTuple
+
+from hutong.model.reasons import OverQuota
+from hutong.model.resources import Amount
+from hutong.scheduler.board import Board
+from hutong.scheduler.match import Option
+from hutong.scheduler.plan import Candidate
+from hutong.scheduler.shapes import NEVER_MS
+from hutong.scheduler.supply import BASES, Running
+from hutong.scheduler.tenants import Entity
+
+UNKNOWN_MS = 0
+"""Stands for a start that nobody can tell."""
+
+
+class Start(NamedTuple):
+    """An expected start and what it rests on; `UNKNOWN_MS` where nobody can tell."""
+
+    start_ms: int
+    basis: str
+
+
+class Outcome(NamedTuple):
+    """Where a waiting job is expected to start: the option by its position, and the candidates."""
+
+    at: int
+    start: Start
+    candidates: tuple[Candidate, ...]
+
+
+def rough_start(board: Board, option: Option, tasks: int) -> Start:
+    """When an option's pool as a whole has room for what waits before a gang and for the gang."""
+    columns = option.columns
+    lane = board.lane(columns)
+    outlook = board.rough_outlook(columns)
+    free = board.free(columns)
+    need = option.need
+    wanted = (
+        need.cpu * tasks + lane.ahead[0],
+        need.mem * tasks + lane.ahead[1],
+        need.milli * tasks + lane.ahead[2],
+    )
+    count = max(outlook.count_until(free, wanted), 1)
+    if count <= len(outlook):
+        return Start(max(board.now_ms, int(outlook.times[count - 1])), outlook.basis_of(count))
+    last_ms = int(outlook.times[-1]) if len(outlook) else board.now_ms
+    nodes = len(columns.ids)
+    whole = (columns.cpu_total * nodes, columns.mem_total * nodes, int(columns.caps.sum()) * nodes)
+    turns = 0
+    freed = outlook.freed_in_all()
+    for have, later, want, total in zip(free, freed, wanted, whole, strict=True):
+        if want > 0:
+            turns = max(turns, -(-(want - have - later) // max(total, 1)))
+    start_ms = max(last_ms, board.now_ms) + turns * option.run_ms
+    return Start(min(start_ms, NEVER_MS), worse(outlook.basis_of(len(outlook)), option.basis))
+
+
+def lower_bound_ms(board: Board, option: Option, tasks: int) -> int | None:
+    """Before this time a gang cannot fit an option's pool; None where it never will."""
+    need, outlook = option.need, board.outlook(option.columns)
+    wanted = (need.cpu * tasks, need.mem * tasks, need.milli * tasks)
+    count = outlook.count_until(board.free(option.columns), wanted)
+    if count > len(outlook):
+        return None
+    return max(board.now_ms, int(outlook.times[count - 1])) if count else board.now_ms
+
+
+def note_ahead(board: Board, option: Option, tasks: int) -> None:
+    """Count a waiting gang among those that come first on a pool."""
+    ahead, need = board.lane(option.columns).ahead, option.need
+    ahead[0] += need.cpu * tasks
+    ahead[1] += need.mem * tasks
+    ahead[2] += need.milli * tasks
+
+
+def spacing_ms(options: list[Option], option: Option, tasks: int) -> int:
+    """How long after one job of a shape the next starts, had the shape its pools to itself."""
+    jobs = sum(len(o.columns.ids) * o.tasks_per_node // tasks for o in options)
+    return max(option.run_ms // max(jobs, 1), 1)
+
+
+def worse(one: str, other: str) -> str:
+    """The less sure of two bases."""
+    return BASES[max(BASES.index(one), BASES.index(other))]
+
+
+def quota_start(entity: Entity, over: OverQuota, now_ms: int) -> Start:
+    """When enough of what a tenant holds is expected to end for one more attempt to be allowed."""
+    missing = over.used + over.wanted - over.limit
+    if over.wanted > over.limit:
+        return Start(UNKNOWN_MS, BASES[-1])
+    basis = BASES[0]
+    ends = sorted(
+        (attempt.attempt.expected_end_ms, attempt.attempt.attempt, attempt)
+        for attempt in _attempts_below(entity)
+    )
+    for end_ms, _, running in ends:
+        missing -= _part(running, over.resource)
+        basis = worse(basis, running.attempt.end_basis)
+        if missing <= 0:
+            return Start(max(end_ms, now_ms), basis)
+    return Start(UNKNOWN_MS, BASES[-1])
+
+
+def _attempts_below(entity: Entity) -> list[Running]:
+    found = list(entity.running.values())
+    for child in entity.children:
+        found += _attempts_below(child)
+    return found
+
+
+def _part(running: Running, resource: str) -> int:
+    """How much of a resource, as a quota names it, an attempt gives back."""
+    held: Amount = running.held
+    if resource == "running jobs":
+        return 1
+    if resource == "cpu_milli":
+        return held.cpu_milli
+    if resource == "memory_mib":
+        return held.memory_mib
+    if resource == "accelerator_milli" or resource.endswith(f" of {running.model}"):
+        return held.accelerator_milli
+    return 0

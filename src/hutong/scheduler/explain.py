@@ -1,0 +1,95 @@
+"""Explanations, made of what deciding found out: candidates with their scores, reasons to wait."""
+
+from hutong.model.reasons import (
+    BehindOthers,
+    BestCandidate,
+    BusyPools,
+    NoPoolMatches,
+    NoSites,
+    OnlyCandidate,
+    OverQuota,
+    PlaceReason,
+    WaitReason,
+    WouldDelayReserved,
+)
+from hutong.scheduler.board import Board
+from hutong.scheduler.estimate import Outcome, Start, rough_start
+from hutong.scheduler.look import Look
+from hutong.scheduler.match import Option
+from hutong.scheduler.plan import Candidate, Explanation
+from hutong.scheduler.profile import Profile
+from hutong.scheduler.reserve import Holder
+
+
+def explain_placement(
+    look: Look, chosen: Option, board: Board, profile: Profile, share_milli: int
+) -> tuple[PlaceReason, Explanation]:
+    """Why a job starts where it does: the pool chosen, then the other ones, best first."""
+    now_ms, tasks = board.now_ms, look.shape.tasks
+    first = chosen.candidate(start_ms=now_ms, score=chosen.score, tasks_fitting=tasks)
+    others = [
+        _candidate(look, option, board, profile)
+        for option in look.options[: profile.candidates_count + 1]
+        if option is not chosen
+    ]
+    others.sort(key=lambda candidate: (not candidate.start_ms, candidate.score, candidate.pool))
+    candidates = (first, *others[: max(profile.candidates_count - 1, 0)])
+    able = sum(candidate.tasks_fitting >= tasks for candidate in candidates)
+    reason: PlaceReason = OnlyCandidate()
+    if able > 1:
+        reason = BestCandidate(look.shape.objective.value, able)
+    return reason, Explanation(look.filtered, candidates, share_milli)
+
+
+def _candidate(look: Look, option: Option, board: Board, profile: Profile) -> Candidate:
+    """An option as it stands now: a start now where the gang fits, else a rough one."""
+    tasks, fitting = look.shape.tasks, look.fits_now(option)
+    start_ms = board.now_ms
+    if fitting < tasks:
+        start_ms = rough_start(board, option, tasks).start_ms
+    score = option.score_at(start_ms - board.now_ms, look.shape, profile)
+    return option.candidate(start_ms=start_ms, score=score, tasks_fitting=fitting)
+
+
+def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: Profile) -> Outcome:
+    """The options of a job that waits, best by its own objective first.
+
+    `known` holds, by position in the options, the starts that are known already.
+    """
+    found: list[tuple[int, int, Start]] = []
+    for at, option in enumerate(look.options):
+        if at < profile.candidates_count or at in known:
+            start = known.get(at) or rough_start(board, option, look.shape.tasks)
+            score = option.score_at(start.start_ms - board.now_ms, look.shape, profile)
+            found.append((score, at, start))
+    found.sort()
+    candidates = tuple(
+        look.options[at].candidate(
+            start_ms=start.start_ms, score=score, tasks_fitting=look.fits_now(look.options[at])
+        )
+        for score, at, start in found[: profile.candidates_count]
+    )
+    at = next(iter(known), found[0][1])
+    return Outcome(at, known.get(at) or found[0][2], candidates)
+
+
+def nowhere(look: Look, *, sites: bool) -> WaitReason:
+    """Why a shape that no pool can run waits."""
+    return NoPoolMatches(look.filtered, look.shape.wanted()) if sites else NoSites()
+
+
+def waits_for(
+    look: Look, over: OverQuota | None, held_by: Holder | None, *, ahead: int
+) -> tuple[WaitReason, ...]:
+    """Why a shape that some pool could run waits: room, a reservation, others before it, quota."""
+    reasons: list[WaitReason] = []
+    if held_by is not None:
+        reasons.append(WouldDelayReserved(held_by.job, held_by.start_ms))
+    elif look.blocked:
+        pools = len({option.columns.index for option in look.options})
+        reasons.append(BusyPools(pools, look.shape.tasks, look.fits_count))
+    if ahead:
+        reasons.append(BehindOthers(ahead))
+    if over is not None:
+        reasons.append(over)
+    return tuple(reasons)

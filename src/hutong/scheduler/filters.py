@@ -1,0 +1,236 @@
+"""Filters: which pools could ever run a shape. Small named functions over the pools' columns.
+
+They run in the order of `FILTERS`; the first that a pool fails names why it is out. What changes
+from minute to minute (a silent site, a draining node) is asked afterwards, by `unavailable`, so
+that the rest can be kept until the supply itself changes.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hutong.model.job import DomesticRule
+from hutong.model.resources import AcceleratorNeed, Amount
+from hutong.model.supply import cost_microcny
+from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, clamp
+from hutong.scheduler.facts import PoolFacts
+from hutong.scheduler.records import AcceleratorCatalog, SiteStatus
+from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI, Shape
+from hutong.scheduler.supply import Supply, held_exclusively
+
+ANY_MODEL = "any"
+
+SITE_SILENT = "site_silent"
+SITE_DRAINING = "site_draining"
+NODE_DOWN = "node_down"
+NODE_DRAINING = "node_draining"
+DEADLINE = "deadline"
+
+
+class Ask:
+    """One alternative of a shape: what a task takes with it, and how fast it is on which chip."""
+
+    def __init__(self, shape: Shape, alternative: int, facts: PoolFacts) -> None:
+        self.shape = shape
+        self.alternative = alternative
+        chosen = shape.accelerators[alternative] if shape.accelerators else None
+        self.chosen = chosen
+        milli = max(chosen.count_milli, 1) if chosen else 0
+        if milli > WHOLE_MILLI:
+            milli = -(-milli // WHOLE_MILLI) * WHOLE_MILLI
+        self.need = Need(clamp(shape.cpu_milli), clamp(shape.memory_mib), milli, shape.exclusive)
+        self.tasks_per_node = facts.tasks_per_node(self.need)
+        self._facts = facts
+        self._speeds: dict[str, int] = {}
+
+    def speed_milli(self, columns: PoolColumns) -> int:
+        """Speed on a pool, where the job's own estimate is for 1000."""
+        model = columns.pool.accelerator
+        speed = self._speeds.get(model)
+        if speed is None:
+            speed = _speed_milli(self.shape, self.alternative, model, self._facts.catalog)
+            self._speeds[model] = speed
+        return speed
+
+    def rate(self, columns: PoolColumns) -> int:
+        """Price of an hour of the whole gang on a pool, micro-CNY."""
+        price = columns.pool.price
+        if self.shape.exclusive:
+            tasks = max(int(self.tasks_per_node[columns.index]), 1)
+            return price.rate(held_exclusively(columns, -(-self.shape.tasks // tasks)))
+        return price.rate(amount_of(self.need).times(self.shape.tasks))
+
+
+Filter = Callable[[Ask, PoolFacts], Mask]
+
+
+def amount_of(need: Need) -> Amount:
+    """A task's need as an amount."""
+    return Amount(need.cpu, need.mem, need.milli)
+
+
+def accelerator(ask: Ask, pools: PoolFacts) -> Mask:
+    """The pool has the chip: one of the models that the name allows, or any chip at all."""
+    if ask.chosen is None:
+        return _all(pools)
+    if ask.chosen.model == ANY_MODEL:
+        return pools.chip_max > 0
+    allowed = pools.catalog.find_accelerators(ask.chosen.model)
+    names = (ask.chosen.model, *(row.name for row in allowed))
+    return pools.model.among(names) & (pools.chip_max > 0)
+
+
+def domestic(ask: Ask, pools: PoolFacts) -> Mask:
+    """The chip is a domestic one, where the job takes no other."""
+    if ask.chosen is None or ask.shape.constraints.domestic is not DomesticRule.ONLY:
+        return _all(pools)
+    return pools.domestic
+
+
+def software(ask: Ask, pools: PoolFacts) -> Mask:
+    """The nodes carry every stack and framework at the version asked for, or a later one."""
+    found = _all(pools)
+    for need in ask.shape.frameworks:
+        found &= pools.carries(need.name, need.at_least)
+    return found
+
+
+def region(ask: Ask, pools: PoolFacts) -> Mask:
+    """The site is in one of the regions."""
+    wanted = ask.shape.constraints.regions
+    return pools.region.among(wanted) if wanted else _all(pools)
+
+
+def jurisdiction(ask: Ask, pools: PoolFacts) -> Mask:
+    """The site is under one of the jurisdictions."""
+    wanted = ask.shape.constraints.jurisdictions
+    return pools.jurisdiction.among(wanted) if wanted else _all(pools)
+
+
+def owner(ask: Ask, pools: PoolFacts) -> Mask:
+    """The site belongs to one of the owners."""
+    wanted = ask.shape.constraints.owners
+    return pools.owner.among(wanted) if wanted else _all(pools)
+
+
+def site(ask: Ask, pools: PoolFacts) -> Mask:
+    """The site is one of those named, and none of those excluded."""
+    wanted, excluded = ask.shape.constraints.sites, ask.shape.constraints.exclude_sites
+    found = pools.site.among(wanted) if wanted else _all(pools)
+    return found & ~pools.site.among(excluded) if excluded else found
+
+
+def pool(ask: Ask, pools: PoolFacts) -> Mask:
+    """The pool is one of those named."""
+    wanted = ask.shape.constraints.pools
+    return pools.pool.among(wanted) if wanted else _all(pools)
+
+
+def node_size(ask: Ask, pools: PoolFacts) -> Mask:
+    """An empty node holds at least one task."""
+    return ask.tasks_per_node > 0
+
+
+def gang_size(ask: Ask, pools: PoolFacts) -> Mask:
+    """The empty pool holds the whole gang."""
+    per_node: Ints = np.minimum(ask.tasks_per_node, ask.shape.tasks)
+    return per_node * pools.nodes >= ask.shape.tasks
+
+
+def budget(ask: Ask, pools: PoolFacts) -> Mask:
+    """What it is expected to cost is within its budget, as far as its duration is known."""
+    shape = ask.shape
+    if shape.budget_microcny <= 0 or shape.basis == "none":
+        return _all(pools)
+    return np.array(
+        [
+            cost_microcny(ask.rate(columns), shape.run_ms(ask.speed_milli(columns), 0))
+            <= shape.budget_microcny
+            for columns in pools.order
+        ],
+        np.bool_,
+    )
+
+
+FILTERS: tuple[tuple[str, Filter], ...] = (
+    ("accelerator", accelerator),
+    ("domestic", domestic),
+    ("software", software),
+    ("region", region),
+    ("jurisdiction", jurisdiction),
+    ("owner", owner),
+    ("site", site),
+    ("pool", pool),
+    ("node_size", node_size),
+    ("gang_size", gang_size),
+    ("budget", budget),
+)
+"""The static filters by name, in the order in which they are asked."""
+
+PASSED = len(FILTERS)
+
+
+def first_failed(ask: Ask, pools: PoolFacts) -> Ints:
+    """For each pool the position in `FILTERS` of the first filter it falls to, or `PASSED`."""
+    fell = np.full(len(pools), PASSED, np.int64)
+    standing = _all(pools)
+    for position, (_, passes) in enumerate(FILTERS):
+        failed = standing & ~passes(ask, pools)
+        if failed.any():
+            fell[failed] = position
+            standing &= ~failed
+            if not standing.any():
+                break
+    return fell
+
+
+def unavailable(supply: Supply, columns: PoolColumns, need_nodes: int) -> dict[str, int]:
+    """Nodes that are out for the time being, by why; empty where enough nodes take work.
+
+    `need_nodes` is how many nodes the whole gang takes at least.
+    """
+    status = supply.statuses.get(columns.pool.site, SiteStatus.SILENT)
+    match status:
+        case SiteStatus.SILENT:
+            return {SITE_SILENT: len(columns.ids)}
+        case SiteStatus.DRAINING:
+            return {SITE_DRAINING: len(columns.ids)}
+        case SiteStatus.READY:
+            if columns.ready_count >= need_nodes:
+                return {}
+    counts = {NODE_DOWN: columns.down, NODE_DRAINING: columns.draining}
+    return {name: count for name, count in counts.items() if count}
+
+
+def latest_start_ms(shape: Shape, speed_milli: int, boot_ms: int) -> int:
+    """The latest placement that still meets the deadline on chips of this speed."""
+    if shape.deadline_ms <= 0:
+        return NEVER_MS
+    run_ms = shape.run_ms(speed_milli, 0) if shape.basis == "estimates" else 0
+    return shape.deadline_ms - boot_ms - run_ms
+
+
+def _all(pools: PoolFacts) -> Mask:
+    return np.ones(len(pools), np.bool_)
+
+
+def _speed_milli(shape: Shape, alternative: int, model: str, catalog: AcceleratorCatalog) -> int:
+    """Speed on `model`: what the job says, or the catalogue's, relative to its first alternative.
+
+    Speed grows with the number of chips, as the user means who writes "one of these or two of
+    those". Where the catalogue knows no figure the two count as equally fast.
+    """
+    if not shape.accelerators:
+        return WHOLE_MILLI
+    chosen, first = shape.accelerators[alternative], shape.accelerators[0]
+    if chosen.speed_milli is not None and chosen.speed_milli > 0:
+        return chosen.speed_milli
+    base = first.speed_milli if first.speed_milli and first.speed_milli > 0 else WHOLE_MILLI
+    if first.model == ANY_MODEL:
+        return base
+    relative = catalog.relative_speed_milli(model, first.model) or WHOLE_MILLI
+    return max(_scaled(base * relative // WHOLE_MILLI, chosen, first), 1)
+
+
+def _scaled(speed_milli: int, chosen: AcceleratorNeed, first: AcceleratorNeed) -> int:
+    return speed_milli * max(chosen.count_milli, 1) // max(first.count_milli, 1)

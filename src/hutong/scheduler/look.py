@@ -1,0 +1,100 @@
+"""A look: what a cycle finds out about one shape, for every group that has it.
+
+Options are tried in the order of preference. One that does not fit is exhausted for the rest of the
+cycle, and once all are, the shape is blocked and not looked at again.
+"""
+
+from hutong.scheduler.board import Board, Fitting
+from hutong.scheduler.estimate import Outcome
+from hutong.scheduler.filters import DEADLINE, unavailable
+from hutong.scheduler.match import Match, Option
+from hutong.scheduler.reserve import Holder
+from hutong.scheduler.shapes import Shape
+from hutong.scheduler.supply import Supply
+
+
+class Look:
+    """One shape in one cycle. `options` are those that take work now, best first."""
+
+    __slots__ = (
+        "_board", "_fittings", "_growth", "at", "blocked", "blocked_groups", "filtered",
+        "fits_count", "held_by", "match", "options", "outcome", "shape",
+    )  # fmt: skip
+
+    def __init__(self, shape: Shape, match: Match, supply: Supply, board: Board) -> None:
+        self._board = board
+        self._growth = supply.growth
+        self.shape = shape
+        self.match = match
+        if match.available_at != supply.availability:
+            match.note_available(*_available(match, supply), supply.availability)
+        self.options = match.available
+        self.filtered = match.filtered_now
+        if shape.deadline_ms > 0:
+            self._drop_late(board.now_ms)
+        self._fittings: list[Fitting | None] = [None] * len(self.options)
+        self.at = 0
+        self.fits_count = 0
+        self.held_by: Holder | None = None
+        self.blocked_groups = 0
+        self.outcome: Outcome | None = None
+        self.blocked = not self.options
+        if self.options and match.unfit_at == supply.growth and shape.deadline_ms <= 0:
+            self.blocked, self.fits_count = True, match.unfit_count
+
+    def fitting(self, index: int) -> Fitting:
+        """How an option fares."""
+        found = self._fittings[index]
+        if found is None:
+            found = Fitting(self._board, self.options[index], self.shape.tasks)
+            self._fittings[index] = found
+        return found
+
+    def note_exhausted(self, index: int) -> None:
+        """Account that an option does not fit any more; with the last the shape is blocked."""
+        fitting = self.fitting(index)
+        self.fits_count = max(self.fits_count, fitting.fits_count)
+        self.held_by = self.held_by or fitting.held_by
+        while self.at < len(self.options):
+            known = self._fittings[self.at]
+            if known is None or not known.exhausted:
+                return
+            self.at += 1
+        self.blocked = True
+        if all(known is not None and known.lasting for known in self._fittings):
+            self.match.unfit_at, self.match.unfit_count = self._growth, self.fits_count
+
+    def fits_now(self, option: Option) -> int:
+        """How many tasks of the gang an option's pool holds now, reservations apart."""
+        return self._board.fits_now(option, self.shape.tasks)
+
+    def _drop_late(self, now_ms: int) -> None:
+        """Leave out options that can no longer meet the deadline."""
+        late = [option for option in self.options if option.latest_ms < now_ms]
+        if late:
+            in_time = [option for option in self.options if option.latest_ms >= now_ms]
+            pools = {option.columns.index for option in in_time}
+            nodes = {
+                o.columns.index: len(o.columns.ids) for o in late if o.columns.index not in pools
+            }
+            self.options = in_time
+            self.filtered = {**self.filtered, DEADLINE: sum(nodes.values())}
+
+
+def _available(match: Match, supply: Supply) -> tuple[list[Option], dict[str, int]]:
+    """The options that take work now, and the nodes that fell to each filter."""
+    options: list[Option] = []
+    filtered = dict(match.filtered)
+    out: dict[int, dict[str, int]] = {}
+    for option in match.options:
+        why = unavailable(supply, option.columns, option.nodes_needed)
+        if why:
+            out.setdefault(option.columns.index, why)
+        else:
+            options.append(option)
+    for option in options:
+        out.pop(option.columns.index, None)
+    for counts in out.values():
+        for name, count in counts.items():
+            filtered[name] = filtered.get(name, 0) + count
+    return options, filtered

@@ -1,0 +1,151 @@
+"""Outlook: what running attempts will give back on a pool, and when.
+
+Ends are expected ones. What was told to stop counts as free at once, for whoever it is meant for;
+an attempt past its expected end is given a minute, or an eighth of the time it is late if longer.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hutong.scheduler.columns import Ints, Mask, PoolColumns, Rows, Slots, Small
+from hutong.scheduler.fit import Room
+from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI
+from hutong.scheduler.supply import BASES
+
+OVERDUE_MS = 60_000
+"""How much longer an attempt past its expected end is expected to go on, at least."""
+
+
+class Ends(NamedTuple):
+    """Slots that end, in columns: the rows they are on and what they give back there."""
+
+    row: Rows
+    cpu: Ints
+    mem: Ints
+    milli: Ints
+    whole: Ints
+    fraction: Mask
+    exclusive: Mask
+    chips: Small
+
+    def first(self, count: int) -> "Ends":
+        """The first `count` of them."""
+        return Ends._make(column[:count] for column in self)
+
+    def at(self, index: Rows) -> "Ends":
+        """Those at some positions."""
+        return Ends._make(column[index] for column in self)
+
+    def and_(self, other: "Ends") -> "Ends":
+        """These, then the others."""
+        return Ends._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
+
+
+def ends_of(slots: Slots, index: Rows) -> Ends:
+    """What some slots give back."""
+    return Ends._make(getattr(slots, name)[index] for name in Ends._fields)
+
+
+def room_without(columns: PoolColumns, ends: Ends, *, fractions: bool) -> Room:
+    """What is free on a pool once some slots have ended.
+
+    Chips are only worked out one by one where `fractions` asks for it or fractions end.
+    """
+    room = Room(columns)
+    if not len(ends.row):
+        return room
+    rows = ends.row
+    room.cpu = _plus(room.cpu, rows, ends.cpu)
+    room.mem = _plus(room.mem, rows, ends.mem)
+    room.shares = _plus(room.shares, rows, np.full(len(rows), -1, np.int64))
+    exclusive = rows[ends.exclusive]
+    if len(exclusive):
+        room.closed = _plus(room.closed, exclusive, np.full(len(exclusive), -1, np.int64))
+    if not len(columns.caps):
+        return room
+    if fractions or bool(ends.fraction.any()):
+        chips = columns.chips.copy()
+        np.add.at(chips, rows, ends.chips)
+        room.chips = chips
+        room.whole = np.count_nonzero(chips == WHOLE_MILLI, axis=1).astype(np.int64)
+    else:
+        room.whole = _plus(room.whole, rows, ends.whole)
+    return room
+
+
+class Outlook:
+    """The slots of one pool in the order in which they end, with running sums.
+
+    Until `valid_until_ms` it does not depend on the time at which it was made.
+    """
+
+    __slots__ = ("_basis", "_freed", "ends", "times", "valid_until_ms", "version")
+
+    def __init__(
+        self, columns: PoolColumns, now_ms: int, added: Slots | None, evicted: Rows | None
+    ) -> None:
+        slots = columns.slots
+        live = slots.live()
+        times = slots.end[live]
+        stopping = slots.stopping[live]
+        if evicted is not None and len(evicted):
+            stopping = stopping | np.isin(live, evicted)
+        first = int(times.min(initial=NEVER_MS))
+        self.version = columns.version
+        self.valid_until_ms = 0 if bool(stopping.any()) else first
+        if first <= now_ms:
+            times = _with_overdue(times, now_ms)
+        times = np.where(stopping, now_ms, times)
+        ends, basis = ends_of(slots, live), slots.basis[live]
+        if added is not None and added.size:
+            started = np.arange(added.size)
+            times = np.concatenate([times, added.end[started]])
+            basis = np.concatenate([basis, added.basis[started]])
+            ends = ends.and_(ends_of(added, started))
+        order = np.argsort(times, kind="stable")
+        self.times: Ints = times[order]
+        self.ends = ends.at(order)
+        self._basis = np.maximum.accumulate(basis[order])
+        sums = (self.ends.cpu, self.ends.mem, self.ends.milli)
+        self._freed = [np.cumsum(amount) for amount in sums]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def room_after(self, columns: PoolColumns, count: int, *, fractions: bool) -> Room:
+        """What is free once the first `count` slots have ended."""
+        return room_without(columns, self.ends.first(count), fractions=fractions)
+
+    def count_until(self, free: tuple[int, int, int], wanted: tuple[int, int, int]) -> int:
+        """How many slots have to end before the pool as a whole has `wanted` free.
+
+        Both are CPU, memory and thousandths of chips. A bound from below: what is free may lie
+        scattered. More than `len(self)` where all of them are not enough.
+        """
+        count = 0
+        for freed, have, want in zip(self._freed, free, wanted, strict=True):
+            if want > 0 and have < want:
+                count = max(count, int(np.searchsorted(freed, want - have)) + 1)
+        return count
+
+    def freed_in_all(self) -> tuple[int, int, int]:
+        """CPU, memory and thousandths of chips that all of them together give back."""
+        cpu, mem, milli = (int(freed[-1]) if len(freed) else 0 for freed in self._freed)
+        return cpu, mem, milli
+
+    def basis_of(self, count: int) -> str:
+        """What the end of the first `count` slots rests on."""
+        return BASES[int(self._basis[count - 1])] if count else BASES[0]
+
+
+def _plus(column: Ints, rows: Rows, amounts: Ints) -> Ints:
+    added = column.copy()
+    np.add.at(added, rows, amounts)
+    return added
+
+
+def _with_overdue(ends: Ints, now_ms: int) -> Ints:
+    """Give what is past its expected end some more time."""
+    late: Ints = np.maximum(OVERDUE_MS, (now_ms - ends) // 8)
+    return np.where(ends <= now_ms, now_ms + late, ends)

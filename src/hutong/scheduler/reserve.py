@@ -1,0 +1,133 @@
+"""Reservations: where and when a blocked job starts first, and what that keeps from others.
+
+A reservation keeps certain nodes from a time on. A job that is expected to be gone by then may use
+them; one that is not may use what will be left beside the reserved tasks (EASY backfill, Lifka,
+JSSPP 1995, node by node). "Expected to be gone" goes by a job's time limit where it has one, so
+that a limit makes it certain.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hutong.model.ids import JobId
+from hutong.scheduler.columns import Ints, Need, PoolColumns, Rows
+from hutong.scheduler.fit import Reserved, Room, Share, capacity, chips_kept, pack
+from hutong.scheduler.outlook import Outlook
+
+
+class Found(NamedTuple):
+    """The earliest time a gang fits a pool, the rows it would take, and what is spare there then.
+
+    The spare columns are by position in `rows`, with what other reservations keep taken off.
+    """
+
+    start_ms: int
+    basis: str
+    rows: Rows
+    tasks: Ints
+    cpu: Ints
+    mem: Ints
+    whole: Ints
+
+
+class Holder(NamedTuple):
+    """The job that a reservation is for, and when it starts (0 where that is not known)."""
+
+    job: JobId
+    start_ms: int
+
+
+class Hold:
+    """A reservation on a pool, with what is left on its rows for jobs that stay past its start."""
+
+    __slots__ = ("_cpu", "_exclusive", "_mem", "_position", "_whole", "holder", "rows", "start_ms")
+
+    def __init__(self, holder: Holder, found: Found, need: Need) -> None:
+        self.holder = holder
+        self.start_ms = found.start_ms
+        self.rows = found.rows
+        self._position = {row: at for at, row in enumerate(found.rows.tolist())}
+        self._cpu: Ints = found.cpu - need.cpu * found.tasks
+        self._mem: Ints = found.mem - need.mem * found.tasks
+        self._whole: Ints = found.whole - chips_kept(need) * found.tasks
+        self._exclusive = need.exclusive
+
+    def left(self, need: Need, most: int) -> Ints:
+        """How many tasks that stay past the start each of the rows may take, at most `most`."""
+        left = np.full(len(self.rows), most, np.int64)
+        if self._exclusive or need.exclusive:
+            return np.zeros_like(left)
+        if need.cpu > 0:
+            left = np.minimum(left, self._cpu // need.cpu)
+        if need.mem > 0:
+            left = np.minimum(left, self._mem // need.mem)
+        if need.milli > 0:
+            left = np.minimum(left, self._whole // chips_kept(need))
+        return np.maximum(left, 0)
+
+    def bars(self, row: int, need: Need, tasks: int) -> bool:
+        """Whether `tasks` tasks that stay past the start would take what is reserved of a row."""
+        at = self._position.get(row)
+        if at is None:
+            return False
+        if self._exclusive or need.exclusive:
+            return True
+        return bool(
+            (need.cpu > 0 and self._cpu[at] < need.cpu * tasks)
+            or (need.mem > 0 and self._mem[at] < need.mem * tasks)
+            or (need.milli > 0 and self._whole[at] < chips_kept(need) * tasks)
+        )
+
+    def use(self, row: int, need: Need, tasks: int) -> None:
+        """Account tasks that stay past the start on a row."""
+        at = self._position.get(row)
+        if at is not None:
+            self._cpu[at] -= need.cpu * tasks
+            self._mem[at] -= need.mem * tasks
+            self._whole[at] -= chips_kept(need) * tasks
+
+
+def earliest(
+    columns: PoolColumns, outlook: Outlook, need: Need, tasks: int, *,
+    reserved: Reserved | None, free: tuple[int, int, int], now_ms: int,
+) -> Found | None:  # fmt: skip
+    """The earliest time a gang fits beside what is reserved; None where it never will.
+
+    Room only grows as attempts end, so the time is found by bisection over the order of ends, from
+    where the pool as a whole, of which `free` is free now, has enough.
+    """
+    fractions = need.milli > 0 and not need.chips
+
+    def room_and_tasks(count: int) -> tuple[Room, Ints]:
+        room = outlook.room_after(columns, count, fractions=fractions)
+        return room, capacity(room, need, tasks, reserved)
+
+    wanted = (need.cpu * tasks, need.mem * tasks, need.milli * tasks)
+    low, high = outlook.count_until(free, wanted), len(outlook)
+    if high < low or int(room_and_tasks(high)[1].sum()) < tasks:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if int(room_and_tasks(middle)[1].sum()) >= tasks:
+            high = middle
+        else:
+            low = middle + 1
+    room, by_row = room_and_tasks(low)
+    start_ms = max(now_ms, int(outlook.times[low - 1])) if low else now_ms
+    shares = pack(by_row, tasks, columns.domains)
+    return found(room, shares, reserved, start_ms=start_ms, basis=outlook.basis_of(low))
+
+
+def found(
+    room: Room, shares: list[Share], reserved: Reserved | None, *, start_ms: int, basis: str
+) -> Found:
+    """Put a start together with what is spare on its rows beside other reservations."""
+    rows = np.array([row for row, _ in shares], np.int64)
+    tasks = np.array([count for _, count in shares], np.int64)
+    cpu, mem, whole = room.cpu[rows], room.mem[rows], room.whole[rows]
+    if reserved is not None:
+        cpu = cpu - reserved.cpu[rows]
+        mem = mem - reserved.mem[rows]
+        whole = whole - reserved.whole[rows]
+    return Found(start_ms, basis, rows, tasks, cpu, mem, whole)

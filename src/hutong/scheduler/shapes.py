@@ -1,0 +1,97 @@
+"""Shapes: the part of a job's description that scheduling looks at, interned.
+
+Jobs of one shape fit the same pools, run equally long there and are blocked together, so a cycle
+looks at a shape once however many jobs have it.
+"""
+
+import zlib
+
+import msgspec
+
+from hutong.model.ids import TenantId
+from hutong.model.job import Constraints, JobSpec, Objective
+from hutong.model.resources import AcceleratorNeed, FrameworkNeed
+
+NEVER_MS = 2**62
+"""Stands for a time that never comes."""
+
+WHOLE_MILLI = 1000
+"""One whole chip."""
+
+
+class Shape(msgspec.Struct, frozen=True, gc=False):
+    """What decides where and when a job can run. Fields mean what they mean in `JobSpec`.
+
+    `budget_microcny` is the part of one element where the job is an array.
+    """
+
+    tasks: int
+    cpu_milli: int
+    memory_mib: int
+    accelerators: tuple[AcceleratorNeed, ...]
+    frameworks: tuple[FrameworkNeed, ...]
+    constraints: Constraints
+    objective: Objective
+    estimate_ms: int | None
+    time_limit_ms: int
+    deadline_ms: int
+    budget_microcny: int
+    exclusive: bool
+    preemptible: bool
+
+    def run_ms(self, speed_milli: int, default_ms: int) -> int:
+        """Expected duration at a speed: the estimate (never above the limit), else the limit.
+
+        `default_ms` stands in where the job has neither.
+        """
+        estimate = self.estimate_ms
+        if estimate is not None and estimate > 0:
+            scaled = -(-estimate * WHOLE_MILLI // max(speed_milli, 1))
+            return min(scaled, self.time_limit_ms) if self.time_limit_ms > 0 else scaled
+        return self.time_limit_ms if self.time_limit_ms > 0 else max(default_ms, 1)
+
+    def bound_ms(self, run_ms: int) -> int:
+        """The longest it can run: its time limit, or what is expected where it has none."""
+        return self.time_limit_ms if self.time_limit_ms > 0 else run_ms
+
+    @property
+    def basis(self) -> str:
+        """What its expected end rests on."""
+        if self.estimate_ms is not None and self.estimate_ms > 0:
+            return "estimates"
+        return "limits" if self.time_limit_ms > 0 else "none"
+
+    @property
+    def latest_start_ms(self) -> int:
+        """The latest start that still meets the deadline by the job's own estimate."""
+        if self.deadline_ms <= 0:
+            return NEVER_MS
+        return self.deadline_ms - max(self.estimate_ms or 0, 0)
+
+    def wanted(self) -> str:
+        """Say in a few words what it asks for."""
+        chips = " or ".join(
+            f"{need.count_milli / WHOLE_MILLI:g} {need.model}" for need in self.accelerators
+        )
+        each = f"{self.cpu_milli / 1000:g} CPU, {self.memory_mib} MiB"
+        each = f"{each}, {chips}" if chips else each
+        return each if self.tasks == 1 else f"{self.tasks} tasks of {each}"
+
+
+def shape_of(spec: JobSpec) -> Shape:
+    """Take the scheduling-relevant part of a job's description."""
+    needs = spec.needs
+    budget = spec.budget_microcny
+    if budget > 0:
+        budget = max(budget // max(spec.elements, 1), 1)
+    return Shape(
+        max(spec.tasks, 1), max(needs.cpu_milli, 0), max(needs.memory_mib, 0), needs.accelerators,
+        spec.frameworks, spec.constraints, spec.objective, spec.estimate_ms, spec.time_limit_ms,
+        spec.deadline_ms, budget, spec.exclusive, spec.preemptible,
+    )  # fmt: skip
+
+
+def group_name(rank: int, tenant: TenantId, shape: Shape) -> int:
+    """A number below 2**52 that names a group alike on every hub, whatever it met before."""
+    text = msgspec.json.encode((rank, tenant, shape))
+    return (zlib.crc32(text, rank) << 20) | (zlib.adler32(text) & 0xFFFFF)

@@ -1,0 +1,26 @@
+"""What a cycle sees: a live view of the state at one time."""
+
+from typing import NamedTuple
+
+from hutong.model.ids import JobId
+from hutong.scheduler.demand import Demand
+from hutong.scheduler.match import Matcher
+from hutong.scheduler.supply import Supply
+from hutong.scheduler.tenants import Tenants
+
+
+class Snapshot(NamedTuple):
+    """The state as a cycle reads it, at a time.
+
+    It is a view, so that taking one costs nothing whatever waits or runs: run the cycle before the
+    state changes again. Cycles read it and never change what it shows; what they keep in it
+    (matches, outlooks) is worked out again when lost. `preempting` are jobs for which attempts are
+    being stopped.
+    """
+
+    now_ms: int
+    supply: Supply
+    demand: Demand
+    tenants: Tenants
+    matcher: Matcher
+    preempting: dict[JobId, int]

@@ -1,0 +1,288 @@
+"""The supply: sites, their pools as columns, and what runs where.
+
+Theory of operation. `put_inventory` replaces a site's pools; what runs at the site is then
+accounted again on the new rows, keeping its chips where they still exist. A share of a node that
+no inventory names is accounted nowhere until the node (re)appears: that makes the order of
+"attempts started" and "inventory known" free, after a restart for instance. `version` changes when
+pools change in a way that a filter could see, and only then; `availability` when sites or nodes
+come and go; `growth` whenever something may fit that did not fit before.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from hutong.model.attempt import NodeShare
+from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
+from hutong.model.resources import Amount
+from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
+from hutong.scheduler.columns import Need, PoolColumns, clamp
+from hutong.scheduler.records import RunningAttempt, SiteStatus
+from hutong.scheduler.shapes import NEVER_MS
+
+BASES = ("limits", "estimates", "none")
+"""What an expected end may rest on, the surest first."""
+
+
+class Share:
+    """An attempt's share of one node, and the row it is accounted on, if on any."""
+
+    __slots__ = ("columns", "node", "parts", "row", "slot")
+
+    def __init__(self, node: NodeShare) -> None:
+        self.node = node
+        self.columns: PoolColumns | None = None
+        self.row = -1
+        self.slot = -1
+        self.parts: tuple[int, ...] = ()
+
+
+class Running:
+    """An attempt that holds capacity. `held` is what its tenant is charged."""
+
+    __slots__ = ("attempt", "held", "model", "need", "number", "shares", "stopping")
+
+    def __init__(self, attempt: RunningAttempt, number: int) -> None:
+        self.attempt = attempt
+        self.number = number
+        needs = attempt.needs
+        self.need = Need(
+            clamp(max(needs.cpu_milli, 0)), clamp(max(needs.memory_mib, 0)),
+            clamp(max(needs.accelerator_milli, 0)), attempt.exclusive,
+        )  # fmt: skip
+        self.shares = [Share(node) for node in attempt.nodes]
+        self.stopping = attempt.stopping
+        self.model = attempt.accelerator
+        self.held = Amount()
+
+
+class Supply:
+    """Sites, pools and nodes, with the accounts of what live attempts hold on them."""
+
+    def __init__(self) -> None:
+        self.sites: dict[SiteId, Site] = {}
+        self.statuses: dict[SiteId, SiteStatus] = {}
+        self.pools: dict[PoolId, PoolColumns] = {}
+        self.order: list[PoolColumns] = []
+        self.nodes: dict[NodeId, tuple[PoolColumns, int]] = {}
+        self.running: dict[AttemptId, Running] = {}
+        self.by_number: dict[int, Running] = {}
+        self.total = Amount()
+        self.version = 0
+        self.availability = 0
+        self.growth = 0
+        self.changes = 0
+        self._at_site: dict[SiteId, dict[AttemptId, Running]] = {}
+        self._conditions: dict[NodeId, NodeCondition] = {}
+        self._inventories: dict[SiteId, Inventory] = {}
+        self._numbers = 0
+
+    # Sites, pools, nodes
+
+    def put_site(self, site: Site) -> None:
+        """Add a site, or replace its description. A new site is ready."""
+        if self.sites.get(site.id) != site:
+            self.sites[site.id] = site
+            self.version += 1
+        self.statuses.setdefault(site.id, SiteStatus.READY)
+
+    def set_site_status(self, site: SiteId, status: SiteStatus) -> None:
+        """Say whether new work may go to a site; a site nobody has described yet is noted."""
+        if self.statuses.get(site) is not status:
+            self.statuses[site] = status
+            self.availability += 1
+            self.growth += 1
+
+    def put_inventory(self, site: SiteId, inventory: Inventory) -> None:
+        """Replace a site's pools and nodes; conditions come from the inventory."""
+        known = self._inventories.get(site)
+        self._inventories[site] = inventory
+        if known is not None and _same_but_for_conditions(known, inventory):
+            self._note_conditions(inventory)
+            self._renew_conditions(site)
+            return
+        for columns in self._pools_of(site):
+            del self.pools[columns.pool.id]
+            for node in columns.ids:
+                del self.nodes[node]
+                self._conditions.pop(node, None)
+        self._note_conditions(inventory)
+        for pool, nodes in self._members(site, inventory):
+            columns = self.pools[pool.id] = PoolColumns(pool, nodes)
+            for row, node in enumerate(columns.ids):
+                self.nodes[node] = (columns, row)
+            self._renew_pool_conditions(columns)
+        self._renumber()
+        for running in self._at_site.get(site, {}).values():
+            for share in running.shares:
+                self._account(running, share)
+        for columns in self._pools_of(site):
+            columns.shrunk = _overdrawn(columns)
+
+    def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
+        """Say whether new work may go to a node; a node nobody has named yet is noted."""
+        if self._conditions.get(node) is condition:
+            return
+        self._conditions[node] = condition
+        if node in self.nodes:
+            self._renew_pool_conditions(self.nodes[node][0])
+
+    def is_open(self, columns: PoolColumns) -> bool:
+        """Whether new work may go to the pool's site."""
+        return self.statuses.get(columns.pool.site) is SiteStatus.READY
+
+    # Attempts
+
+    def start(self, attempt: RunningAttempt) -> Running:
+        """Account what an attempt holds, and say what its tenant is to be charged."""
+        running = Running(attempt, self._numbers)
+        self._numbers += 1
+        self.changes += 1
+        columns = self.pools.get(attempt.pool)
+        if not running.model and columns is not None and attempt.needs.accelerator_milli > 0:
+            running.model = columns.pool.accelerator
+        running.held = _held(running, columns)
+        self.running[attempt.attempt] = running
+        self.by_number[running.number] = running
+        self._at_site.setdefault(attempt.site, {})[attempt.attempt] = running
+        for share in running.shares:
+            self._account(running, share)
+        return running
+
+    def release(self, attempt: AttemptId) -> Running | None:
+        """Give back what an attempt held; None when it held nothing."""
+        running = self.running.pop(attempt, None)
+        if running is None:
+            return None
+        del self.by_number[running.number]
+        self.growth += 1
+        self.changes += 1
+        del self._at_site[running.attempt.site][attempt]
+        for share in running.shares:
+            if share.columns is not None:
+                share.columns.give(share.row, running.need, share.node.tasks, share.parts)
+                share.columns.slots.remove(share.slot)
+        return running
+
+    def mark_stopping(self, attempt: AttemptId) -> None:
+        """Say that an attempt was told to stop: what it holds is about to come free."""
+        running = self.running.get(attempt)
+        if running is None or running.stopping:
+            return
+        running.stopping = True
+        for share in running.shares:
+            if share.columns is not None:
+                share.columns.slots.stopping[share.slot] = True
+                share.columns.version += 1
+
+    # Inside
+
+    def _members(self, site: SiteId, inventory: Inventory) -> list[tuple[Pool, list[Node]]]:
+        """The site's own pools with their nodes; a name that is taken goes to whom had it first."""
+        pools: dict[PoolId, Pool] = {}
+        for pool in inventory.pools:
+            if pool.site == site and pool.id not in self.pools:
+                pools.setdefault(pool.id, pool)
+        homes: dict[NodeId, Node] = {}
+        for node in inventory.nodes:
+            if node.pool in pools and node.id not in self.nodes:
+                homes.setdefault(node.id, node)
+        members: dict[PoolId, list[Node]] = {pool: [] for pool in pools}
+        for node in homes.values():
+            members[node.pool].append(node)
+        return [(pool, members[pool.id]) for pool in pools.values()]
+
+    def _note_conditions(self, inventory: Inventory) -> None:
+        for node in inventory.nodes:
+            self._conditions[node.id] = node.condition
+
+    def _renumber(self) -> None:
+        self.order = [self.pools[pool] for pool in sorted(self.pools)]
+        total = Amount()
+        for index, columns in enumerate(self.order):
+            columns.index = index
+            node = Amount(
+                max(columns.cpu_total, 0), max(columns.mem_total, 0), int(columns.caps.sum())
+            )
+            total = total.plus(node.times(len(columns.ids)))
+        self.total = total
+        self.version += 1
+        self.growth += 1
+
+    def _renew_conditions(self, site: SiteId) -> None:
+        for columns in self._pools_of(site):
+            self._renew_pool_conditions(columns)
+
+    def _renew_pool_conditions(self, columns: PoolColumns) -> None:
+        known = self._conditions
+        columns.set_conditions([known.get(node, NodeCondition.READY) for node in columns.ids])
+        self.availability += 1
+        self.growth += 1
+
+    def _pools_of(self, site: SiteId) -> Iterable[PoolColumns]:
+        return [columns for columns in self.order if columns.pool.site == site]
+
+    def _account(self, running: Running, share: Share) -> None:
+        """Put a share on the row its node has now, and forget the row it had."""
+        columns, row = self.nodes.get(share.node.node, (None, -1))
+        share.columns, share.row, share.slot = columns, row, -1
+        if columns is None:
+            return
+        tasks = share.node.tasks
+        if share.parts:
+            share.parts = columns.retake(row, running.need, tasks, share.parts)
+        else:
+            share.parts = columns.take(row, running.need, tasks)
+        slots = columns.slots
+        slot = share.slot = slots.add()
+        attempt, need = running.attempt, running.need
+        slots.end[slot] = clamp_time(attempt.expected_end_ms)
+        slots.row[slot] = row
+        slots.cpu[slot] = need.cpu * tasks
+        slots.mem[slot] = need.mem * tasks
+        slots.milli[slot] = (need.chips * 1000 or need.milli) * tasks
+        slots.whole[slot] = len(share.parts) if need.chips else 0
+        slots.fraction[slot] = need.milli > 0 and not need.chips
+        slots.exclusive[slot] = need.exclusive
+        slots.stopping[slot] = running.stopping
+        basis = attempt.end_basis
+        slots.basis[slot] = BASES.index(basis) if basis in BASES else len(BASES) - 1
+        slots.rank[slot] = attempt.priority.rank
+        slots.started[slot] = clamp_time(attempt.started_ms)
+        earliest = attempt.started_ms + max(attempt.min_run_ms, 0)
+        slots.evictable[slot] = clamp_time(earliest) if attempt.preemptible else NEVER_MS
+        slots.attempt[slot] = running.number
+        if len(columns.caps):
+            slots.chips[slot] = columns.chip_vector(share.parts)
+
+
+def clamp_time(time_ms: int) -> int:
+    """Cut a time to what the columns hold."""
+    return max(0, min(time_ms, NEVER_MS))
+
+
+def _held(running: Running, columns: PoolColumns | None) -> Amount:
+    """What an attempt's tenant is charged: its tasks' needs, or whole nodes where exclusive."""
+    tasks = sum(share.node.tasks for share in running.shares)
+    if running.need.exclusive and columns is not None:
+        return held_exclusively(columns, len(running.shares))
+    return running.attempt.needs.times(tasks)
+
+
+def held_exclusively(columns: PoolColumns, nodes: int) -> Amount:
+    """What holding whole nodes of a pool amounts to."""
+    node = Amount(max(columns.cpu_total, 0), max(columns.mem_total, 0), int(columns.caps.sum()))
+    return node.times(nodes)
+
+
+def _overdrawn(columns: PoolColumns) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return (columns.free_cpu < 0) | (columns.free_mem < 0) | (columns.debt > 0)
+
+
+def _same_but_for_conditions(one: Inventory, other: Inventory) -> bool:
+    if one.pools != other.pools or len(one.nodes) != len(other.nodes):
+        return False
+    return all(
+        a.id == b.id and a.pool == b.pool and a.domains == b.domains
+        for a, b in zip(one.nodes, other.nodes, strict=True)
+    )
