@@ -100,12 +100,12 @@ def sync_folder(folder: Path) -> None:
 def explained(path: Path) -> Iterator[None]:
     """Turn the failures of SQLite and of the file system into errors of the catalogue.
 
-    A broken constraint is the caller's mistake, not the store's: it becomes ValueError.
+    A broken constraint and a number beyond 64 bits are the caller's mistake: they are ValueError.
     """
     try:
         yield
-    except sqlite3.IntegrityError as error:
-        raise ValueError(f"the batch contradicts what is stored: {error}") from error
+    except (sqlite3.IntegrityError, OverflowError) as error:
+        raise ValueError(f"the batch contradicts what can be stored: {error}") from error
     except sqlite3.Error as error:
         raise _refusal(path, error) from error
     except OSError as error:

@@ -193,7 +193,7 @@ class SqliteReads:
     def usage(self, query: UsageQuery) -> list[UsageRow]:
         """Sums of ended attempts by tenant, site and accelerator."""
         values = {
-            "tenant": query.tenant or "",
+            "tenant": query.tenant,
             "since": query.since_ms,
             "until": query.until_ms,
         }
@@ -293,9 +293,10 @@ def _newest(db: sqlite3.Connection, query: JobQuery) -> list[int]:
     tenants = None if query.tenant is None else _tenants_below(db, query.tenant)
     if tenants is not None and not tenants:
         return []
-    if query.name is not None or query.site is not None:
-        by_name = query.name is not None
-        statement = sql.NUMBERS_BY_NAME if by_name else sql.NUMBERS_BY_SITE
+    if query.name is not None:
+        return _walked(db, sql.NUMBERS_BY_NAME, query, tenants)
+    if query.site is not None:  # those never placed have no site, and are not in its index
+        statement = sql.NUMBERS_BY_SITE if query.site else sql.NUMBERS_BY_AGE
         return _walked(db, statement, query, tenants)
     if tenants is None and not query.states:
         return _walked(db, sql.NUMBERS_BY_AGE, query, None)
@@ -324,9 +325,9 @@ def _walked(
 ) -> list[int]:
     values = {
         "name": query.name,
-        "site": query.site or "",
-        "states": json.dumps([state.value for state in query.states]) if query.states else "",
-        "tenants": "" if tenants is None else json.dumps(tenants),
+        "site": query.site,
+        "states": json.dumps([state.value for state in query.states]) if query.states else None,
+        "tenants": None if tenants is None else json.dumps(tenants),
         "before": _LAST if query.before is None else query.before,
         "limit": query.limit,
     }

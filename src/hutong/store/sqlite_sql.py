@@ -224,7 +224,8 @@ USAGE = """
             sum(accelerator_milli * (duration_ms & 65535)) AS chip_low,
             sum(cost_microcny) AS cost
         FROM tenants CROSS JOIN attempts INDEXED BY attempts_usage ON tenant = tenants.id
-        WHERE (:tenant = '' OR name = :tenant OR (name >= :tenant || '/' AND name < :tenant || '0'))
+        WHERE (:tenant IS NULL OR name = :tenant
+                OR (name >= :tenant || '/' AND name < :tenant || '0'))
             AND metered_ms >= :since AND metered_ms < :until
         GROUP BY tenants.id, site, accelerator
     )
@@ -243,15 +244,16 @@ LANE_STATE = """SELECT number FROM (
     SELECT number FROM jobs INDEXED BY jobs_by_state
     WHERE state = ? AND number < ? ORDER BY number DESC LIMIT ?)"""
 _WANTED = """
-    AND (:states = '' OR state IN (SELECT value FROM json_each(:states)))
-    AND (:tenants = '' OR tenant IN (SELECT value FROM json_each(:tenants)))
+    AND (:site IS NULL OR site = :site)
+    AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+    AND (:tenants IS NULL OR tenant IN (SELECT value FROM json_each(:tenants)))
     AND number < :before ORDER BY number DESC LIMIT :limit
 """
 # The texts put together below are this module's own; what users send comes as parameters only.
 NUMBERS_BY_NAME = f"""
     SELECT json_group_array(number) FROM (
         SELECT number FROM jobs INDEXED BY jobs_by_name
-        WHERE name = :name AND (:site = '' OR site = :site) {_WANTED})
+        WHERE name = :name {_WANTED})
 """  # noqa: S608
 NUMBERS_BY_SITE = f"""
     SELECT json_group_array(number) FROM (

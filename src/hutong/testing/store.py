@@ -4,7 +4,10 @@ A `MemoryDisk` is what outlives a hub. Stores over one disk exclude each other a
 file do, and what one appended the next one finds.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from hutong.lifecycle.events import AnyEvent, Entry, JobAccepted
 from hutong.lifecycle.rows import AttemptRow, ElementRow, JobRow
@@ -18,11 +21,28 @@ from hutong.store.story import jobs_of, part_for
 
 SNAPSHOTS_KEPT = 2
 
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+
+def _in_turn(
+    method: "Callable[Concatenate[MemoryStore, Given], Found]",
+) -> "Callable[Concatenate[MemoryStore, Given], Found]":
+    """Let threads take turns, so that nobody reads half of a batch."""
+
+    @wraps(method)
+    def turn(self: "MemoryStore", /, *args: Given.args, **kwargs: Given.kwargs) -> Found:
+        with self.disk.lock:
+            return method(self, *args, **kwargs)
+
+    return turn
+
 
 class MemoryDisk:
     """What a hub's death leaves: the journal, the read tables, snapshots, tokens, the epoch."""
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self.entries: list[Entry] = []
         self.jobs: dict[JobId, JobRow] = {}
         self.jobs_by_key: dict[tuple[TenantId, str], JobId] = {}
@@ -56,6 +76,7 @@ class MemoryStore:
         """Die as a hub does at `kill -9`: the lease is free at once and this store is of no use."""
         self.close()
 
+    @_in_turn
     def open(self) -> None:
         """Become the one writer."""
         if self.disk.is_leased:
@@ -64,12 +85,14 @@ class MemoryStore:
         self.disk.epoch += 1
         self._epoch = self.disk.epoch
 
+    @_in_turn
     def close(self) -> None:
         """Give the write lease back."""
         if self._epoch == self.disk.epoch:
             self.disk.is_leased = False
         self._epoch = None
 
+    @_in_turn
     def append(self, batch: Batch) -> None:
         """Write all of the batch, or nothing."""
         disk = self._writable()
@@ -103,10 +126,12 @@ class MemoryStore:
             if holder != row.id:
                 raise ValueError(f"the key {row.key} of {row.tenant} belongs to {holder}")
 
+    @_in_turn
     def position(self) -> int:
         """Position of the last entry; 0 in an empty journal."""
         return len(self._readable().entries)
 
+    @_in_turn
     def entries(self, after: int, limit: int) -> list[Entry]:
         """Entries behind position `after`, in order, at most `limit`."""
         return self._readable().entries[max(0, after) :][: max(0, limit)]
@@ -118,6 +143,7 @@ class MemoryStore:
             yield entries[after]
             after += 1
 
+    @_in_turn
     def save_snapshot(self, position: int, body: bytes) -> None:
         """Keep the machine's state at a position; the last two snapshots stay."""
         disk = self._writable()
@@ -127,15 +153,18 @@ class MemoryStore:
         for old in sorted(disk.snapshots)[:-SNAPSHOTS_KEPT]:
             del disk.snapshots[old]
 
+    @_in_turn
     def load_snapshot(self) -> tuple[int, bytes] | None:
         """The newest snapshot, or None."""
         snapshots = self._readable().snapshots
         return max(snapshots.items()) if snapshots else None
 
+    @_in_turn
     def job(self, job: JobId) -> JobRow | None:
         """A job's row, live or ended."""
         return self._readable().jobs.get(job)
 
+    @_in_turn
     def spec(self, job: JobId) -> JobSpec | None:
         """A job's spec, read from its entry in the journal."""
         disk = self._readable()
@@ -147,27 +176,32 @@ class MemoryStore:
             raise ValueError(f"entry {row.accepted_position} should have accepted {job}")
         return event.spec
 
+    @_in_turn
     def jobs(self, query: JobQuery) -> list[JobRow]:
         """Jobs, newest first."""
         wanted = [row for row in self._readable().jobs.values() if _is_wanted(row, query)]
         wanted.sort(key=lambda row: row.number, reverse=True)
         return wanted[: query.limit]
 
+    @_in_turn
     def job_by_key(self, tenant: TenantId, key: str) -> JobRow | None:
         """The job that was accepted under an idempotency key."""
         disk = self._readable()
         job = disk.jobs_by_key.get((tenant, key))
         return None if job is None else disk.jobs[job]
 
+    @_in_turn
     def jobs_by_keys(self, keys: list[tuple[TenantId, str]]) -> dict[tuple[TenantId, str], JobRow]:
         """The same for many keys at once; those without a job are absent."""
         found = {(tenant, key): self.job_by_key(tenant, key) for tenant, key in keys}
         return {key: row for key, row in found.items() if row is not None}
 
+    @_in_turn
     def attempt(self, attempt: AttemptId) -> AttemptRow | None:
         """An attempt's row."""
         return self._readable().attempts.get(attempt)
 
+    @_in_turn
     def attempts(
         self, job: JobId, *, element: int | None = None, after: str = "", limit: int = 100
     ) -> list[AttemptRow]:
@@ -180,11 +214,13 @@ class MemoryStore:
         rows = [disk.attempts[attempt] for attempt in placed]
         return [row for row in rows if element is None or row.element == element][:limit]
 
+    @_in_turn
     def elements(self, job: JobId, *, after: int = -1, limit: int = 100) -> list[ElementRow]:
         """Ended elements of an array in their order, behind element `after`."""
         ended = self._readable().elements.get(job, {})
         return [ended[element] for element in sorted(ended) if element > after][:limit]
 
+    @_in_turn
     def usage(self, query: UsageQuery) -> list[UsageRow]:
         """Sums of ended attempts by tenant, site and accelerator."""
         sums: dict[tuple[TenantId, str, str], list[int]] = {}
@@ -206,6 +242,7 @@ class MemoryStore:
                 before[index] += amount
         return [UsageRow(*group, *summed) for group, summed in sorted(sums.items())]
 
+    @_in_turn
     def count_jobs(self) -> dict[tuple[TenantId, JobState], int]:
         """How many jobs each tenant has in each state."""
         counts: dict[tuple[TenantId, JobState], int] = {}
@@ -214,6 +251,7 @@ class MemoryStore:
             counts[group] = counts.get(group, 0) + 1
         return counts
 
+    @_in_turn
     def story(
         self, job: JobId, *, after: int = 0, limit: int = 1_000
     ) -> list[tuple[int, int, str, AnyEvent]]:
@@ -230,10 +268,12 @@ class MemoryStore:
             (entry.position, entry.at_ms, entry.cause, part_for(entry.event, job)) for entry in told
         ]
 
+    @_in_turn
     def put_token(self, token: TokenRow) -> None:
         """Write a token, or replace the one with its digest."""
         self._writable().tokens[token.digest] = token
 
+    @_in_turn
     def tokens(self) -> list[TokenRow]:
         """All tokens, revoked ones too, oldest first."""
         rows = self._readable().tokens.values()
