@@ -1,0 +1,1 @@
+"""The cases; each has a `run(report)` that adds its figures."""
