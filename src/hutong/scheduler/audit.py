@@ -37,7 +37,7 @@ def _audit_pool(columns: PoolColumns, running: list[Running]) -> None:
             shares[row] += 1
             vector = columns.chip_vector(share.parts)
             chips[row] -= vector
-            debt[row] += (need.chips * WHOLE_MILLI or need.milli) * tasks - int(vector.sum())
+            debt[row] += need.milli * tasks - int(vector.sum())
     assert sorted(slots) == columns.slots.live().tolist(), (name, slots)
     for what, kept, counted in (
         ("cpu", columns.free_cpu, cpu), ("memory", columns.free_mem, mem),

@@ -53,7 +53,7 @@ class Blocked:
             outcome = waiting_outcome(look, known, self._board, self._profile)
             look.outcome = outcome
         option = look.options[outcome.at]
-        spacing = spacing_ms(look.options, option, look.shape.tasks)
+        spacing = spacing_ms(option, look.match.jobs_count)
         start = outcome.start
         if not known:
             start = Start(start.start_ms + spacing * look.blocked_groups, start.basis)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from hutong.model.ids import JobId
-from hutong.scheduler.columns import Need, PoolColumns, Rows, Slots
+from hutong.scheduler.columns import Need, PoolColumns, Rows
 from hutong.scheduler.fit import Reserved, Room, Share, Stream, capacity, pack
 from hutong.scheduler.match import Option
-from hutong.scheduler.outlook import Outlook
+from hutong.scheduler.outlook import Added, Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest
 from hutong.scheduler.supply import BASES, clamp_time
 
@@ -36,7 +36,7 @@ class Lane:
         self.owned = False
         self.holds: list[Hold] = []
         self.reserved: Reserved | None = None
-        self.added: Slots | None = None
+        self.added: list[Added] = []
         self.evicted: Rows = _NO_ROWS
         self.outlook: Outlook | None = None
         self.rough: Outlook | None = None
@@ -204,27 +204,15 @@ class Board:
         if not lane.owned:
             lane.columns, lane.owned = lane.live.copy(), True
         columns = lane.columns
-        added = lane.added
-        if added is None:
-            added = lane.added = Slots(len(columns.caps))
+        end_ms = clamp_time(now_ms + option.boot_ms + option.run_ms)
         bound_ms = now_ms + option.boot_ms + option.bound_ms
+        basis = BASES.index(option.basis)
         for row, tasks in shares:
             parts = columns.take(row, need, tasks)
+            lane.added.append(Added(end_ms, basis, row, tasks, need, parts))
             for hold in lane.holds:
                 if bound_ms > hold.start_ms:
                     hold.use(row, need, tasks)
-            slot = added.add()
-            added.end[slot] = clamp_time(now_ms + option.boot_ms + option.run_ms)
-            added.row[slot] = row
-            added.cpu[slot] = need.cpu * tasks
-            added.mem[slot] = need.mem * tasks
-            added.milli[slot] = need.milli * tasks
-            added.whole[slot] = len(parts) if need.chips else 0
-            added.fraction[slot] = need.milli > 0 and not need.chips
-            added.exclusive[slot] = need.exclusive
-            added.basis[slot] = BASES.index(option.basis)
-            if parts:
-                added.chips[slot] = columns.chip_vector(parts)
         lane.outlook = None
 
     def evict(self, columns: PoolColumns, slots: Rows) -> None:
@@ -292,7 +280,7 @@ class Board:
             and kept.valid_until_ms > self.now_ms
         ):
             return kept
-        kept = Outlook(lane.live, self.now_ms, None, None)
+        kept = Outlook(lane.live, self.now_ms, (), None)
         remember(lane.live, "outlook", kept)
         return kept
 

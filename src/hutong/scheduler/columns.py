@@ -41,17 +41,24 @@ _MILLI_MASK = (1 << _CHIP_SHIFT) - 1
 
 
 class Need(msgspec.Struct, frozen=True, gc=False):
-    """What one task takes. `milli` is in thousandths of a chip; above one, whole chips only."""
+    """What one task takes, as `need_of` makes it.
+
+    `milli` is in thousandths of a chip, `chips` the same in whole chips, 0 for none or a fraction.
+    """
 
     cpu: int
     mem: int
     milli: int = 0
+    chips: int = 0
     exclusive: bool = False
 
-    @property
-    def chips(self) -> int:
-        """Whole chips per task; 0 where it takes none or a fraction."""
-        return 0 if self.milli < WHOLE_MILLI else -(-self.milli // WHOLE_MILLI)
+
+def need_of(cpu_milli: int, memory_mib: int, accelerator_milli: int, *, exclusive: bool) -> Need:
+    """What a task takes: nothing below zero, and above one chip whole chips only."""
+    milli = clamp(max(accelerator_milli, 0))
+    chips = -(-milli // WHOLE_MILLI) if milli >= WHOLE_MILLI else 0
+    milli = chips * WHOLE_MILLI or milli
+    return Need(clamp(max(cpu_milli, 0)), clamp(max(memory_mib, 0)), milli, chips, exclusive)
 
 
 def clamp(amount: int) -> int:
@@ -179,11 +186,11 @@ class PoolColumns:
             self.closed[row] += 1
         if need.milli <= 0:
             return ()
-        if need.milli >= WHOLE_MILLI:
+        if need.chips:
             parts = self._take_whole(row, need.chips * tasks)
         else:
             parts = self._take_fractions(row, need.milli, tasks)
-        short = self._asked(need, tasks) - sum(part & _MILLI_MASK for part in parts)
+        short = need.milli * tasks - sum([part & _MILLI_MASK for part in parts])
         if short:
             self.debt[row] += short
         return parts
@@ -195,13 +202,12 @@ class PoolColumns:
             chip, milli = part >> _CHIP_SHIFT, part & _MILLI_MASK
             if chip >= len(caps) or chips[chip] < milli:
                 return self.take(row, need, tasks)
-        bare = Need(need.cpu, need.mem, 0, need.exclusive)
+        bare = Need(need.cpu, need.mem, exclusive=need.exclusive)
         self.take(row, bare, tasks)
         for part in parts:
             chips[part >> _CHIP_SHIFT] -= part & _MILLI_MASK
         self.whole[row] = np.count_nonzero(chips == WHOLE_MILLI)
-        short = self._asked(need, tasks) - sum(part & _MILLI_MASK for part in parts)
-        self.debt[row] += short
+        self.debt[row] += need.milli * tasks - sum([part & _MILLI_MASK for part in parts])
         return parts
 
     def give(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> None:
@@ -221,7 +227,7 @@ class PoolColumns:
             chips[part >> _CHIP_SHIFT] += part & _MILLI_MASK
             held += part & _MILLI_MASK
         self.whole[row] = np.count_nonzero(chips == WHOLE_MILLI)
-        self.debt[row] -= self._asked(need, tasks) - held
+        self.debt[row] -= need.milli * tasks - held
 
     def free_together(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that are free on the ready nodes together."""
@@ -239,12 +245,9 @@ class PoolColumns:
             row[part >> _CHIP_SHIFT] += part & _MILLI_MASK
         return row
 
-    def _asked(self, need: Need, tasks: int) -> int:
-        return (need.chips * WHOLE_MILLI or need.milli) * tasks
-
     def _take_whole(self, row: int, count: int) -> tuple[int, ...]:
         chips = self.chips[row]
-        found = np.flatnonzero(chips == WHOLE_MILLI)[:count]
+        found = (chips == WHOLE_MILLI).nonzero()[0][:count]
         chips[found] = 0
         self.whole[row] -= len(found)
         return tuple([chip << _CHIP_SHIFT | WHOLE_MILLI for chip in found.tolist()])

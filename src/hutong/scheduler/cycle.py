@@ -58,11 +58,12 @@ class Cycle:
         self._blocked = Blocked(self)
 
     def run(self, extra: Cursor | None = None) -> None:
-        """Go through all groups in order; `extra` is a group that is not in the queue yet."""
+        """Go through all groups in order; `extra` stands in for its group, in the queue or not."""
         fair = self.profile.order == "fair"
         for priority in PriorityClass:
             groups = self.snapshot.demand.active[priority.rank]
-            cursors = [Cursor(group, group.queue) for group in groups.values()]
+            other = extra.group if extra is not None else None
+            cursors = [Cursor(g, g.queue) for g in groups.values() if g is not other]
             if extra is not None and extra.group.rank == priority.rank:
                 cursors.append(extra)
             if cursors:

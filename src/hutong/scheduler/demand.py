@@ -224,6 +224,11 @@ class Demand:
         if entry.eligible and not before:
             self._enter(entry, self.groups[entry.group])
 
+    def find_group(self, priority: PriorityClass, tenant: TenantId, shape: Shape) -> Group | None:
+        """The group that a job of this class, tenant and shape belongs to, if there is one."""
+        index = self._index.get((priority.rank, tenant, shape))
+        return self.groups[index] if index is not None else None
+
     def validate(self) -> None:
         """Raise AssertionError with facts unless counters and orders are right."""
         eligible: dict[int, int] = {}

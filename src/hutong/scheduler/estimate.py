@@ -80,10 +80,9 @@ def note_ahead(board: Board, option: Option, tasks: int) -> None:
     ahead[2] += need.milli * tasks
 
 
-def spacing_ms(options: list[Option], option: Option, tasks: int) -> int:
-    """How long after one job of a shape the next starts, had the shape its pools to itself."""
-    jobs = sum(len(o.columns.ids) * o.tasks_per_node // tasks for o in options)
-    return max(option.run_ms // max(jobs, 1), 1)
+def spacing_ms(option: Option, jobs_count: int) -> int:
+    """How long after one job the next starts where `jobs_count` like it run at a time."""
+    return max(option.run_ms // max(jobs_count, 1), 1)
 
 
 def worse(one: str, other: str) -> str:

@@ -28,7 +28,7 @@ def explain_placement(
     now_ms, tasks = board.now_ms, look.shape.tasks
     first = chosen.candidate(start_ms=now_ms, score=chosen.score, tasks_fitting=tasks)
     others = [
-        _candidate(look, option, board, profile)
+        candidate_now(look, option, board, profile)
         for option in look.options[: profile.candidates_count + 1]
         if option is not chosen
     ]
@@ -41,7 +41,7 @@ def explain_placement(
     return reason, Explanation(look.filtered, candidates, share_milli)
 
 
-def _candidate(look: Look, option: Option, board: Board, profile: Profile) -> Candidate:
+def candidate_now(look: Look, option: Option, board: Board, profile: Profile) -> Candidate:
     """An option as it stands now: a start now where the gang fits, else a rough one."""
     tasks, fitting = look.shape.tasks, look.fits_now(option)
     start_ms = board.now_ms
@@ -86,8 +86,7 @@ def waits_for(
     if held_by is not None:
         reasons.append(WouldDelayReserved(held_by.job, held_by.start_ms))
     elif look.blocked:
-        pools = len({option.columns.index for option in look.options})
-        reasons.append(BusyPools(pools, look.shape.tasks, look.fits_count))
+        reasons.append(BusyPools(look.match.pools_count, look.shape.tasks, look.fits_count))
     if ahead:
         reasons.append(BehindOthers(ahead))
     if over is not None:

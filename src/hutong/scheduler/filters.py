@@ -12,7 +12,7 @@ import numpy as np
 from hutong.model.job import DomesticRule
 from hutong.model.resources import AcceleratorNeed, Amount
 from hutong.model.supply import cost_microcny
-from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, clamp
+from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, need_of
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.records import AcceleratorCatalog, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI, Shape
@@ -36,9 +36,7 @@ class Ask:
         chosen = shape.accelerators[alternative] if shape.accelerators else None
         self.chosen = chosen
         milli = max(chosen.count_milli, 1) if chosen else 0
-        if milli > WHOLE_MILLI:
-            milli = -(-milli // WHOLE_MILLI) * WHOLE_MILLI
-        self.need = Need(clamp(shape.cpu_milli), clamp(shape.memory_mib), milli, shape.exclusive)
+        self.need = need_of(shape.cpu_milli, shape.memory_mib, milli, exclusive=shape.exclusive)
         self.tasks_per_node = facts.tasks_per_node(self.need)
         self._facts = facts
         self._speeds: dict[str, int] = {}

@@ -98,17 +98,17 @@ class Match:
     """What the static filters leave of the supply for one shape: options, the best first.
 
     `fell[p]` is the position in `FILTERS` where pool `p` fell out, or `PASSED`; `filtered` counts
-    nodes by the filter's name. `available` and `filtered_now` are the same less what takes no work
+    nodes by the filter's name. `jobs_count` is how many such jobs the options hold when empty,
+    over `pools_count` pools. `available` and `filtered_now` are the same less what takes no work
     at present, as of `available_at`; at growth `unfit_at` of the supply no option had room.
     """
 
     __slots__ = (
-        "available", "available_at", "fell", "filtered", "filtered_now", "options", "pools",
-        "unfit_at", "unfit_count",
+        "available", "available_at", "fell", "filtered", "filtered_now", "jobs_count", "options",
+        "pools_count", "unfit_at", "unfit_count",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, facts: PoolFacts, profile: Profile) -> None:
-        self.pools = facts
         self.options: list[Option] = []
         self.available: list[Option] = []
         self.filtered_now: dict[str, int] = {}
@@ -126,6 +126,9 @@ class Match:
                 option.score = option.score_at(0, shape, profile)
                 self.options.append(option)
         self.options.sort(key=lambda option: _preference(option, shape))
+        self.pools_count = len({option.columns.index for option in self.options})
+        gangs = [len(o.columns.ids) * o.tasks_per_node // shape.tasks for o in self.options]
+        self.jobs_count = sum(gangs)
         self.filtered: dict[str, int] = {}
         for position, (name, _) in enumerate(FILTERS):
             nodes = int(facts.nodes[self.fell == position].sum())
@@ -154,15 +157,23 @@ class Matcher:
             self._version = self._supply.version
             self._facts = PoolFacts(self._supply, self._catalog)
             self._matches.clear()
-        if profile is not self._profile and profile != self._profile:
-            self._profile = profile
+        if profile is not self._profile and _weights(profile) != _weights(self._profile):
             self._matches.clear()
+        self._profile = profile
         found = self._matches.get(shape)
         if found is None:
             if len(self._matches) >= _KEPT:
                 self._matches.clear()
             found = self._matches[shape] = Match(shape, self._facts, profile)
         return found
+
+
+def _weights(profile: Profile) -> tuple[int, int, int, int]:
+    """The part of a profile that matches depend on."""
+    return (
+        profile.default_run_ms, profile.cost_weight_milli, profile.hour_value_microcny,
+        profile.domestic_bonus_milli,
+    )  # fmt: skip
 
 
 def _preference(option: Option, shape: Shape) -> tuple[bool, int, bool, int, int, int, int, str]:

@@ -4,11 +4,12 @@ Ends are expected ones. What was told to stop counts as free at once, for whoeve
 an attempt past its expected end is given a minute, or an eighth of the time it is late if longer.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from hutong.scheduler.columns import Ints, Mask, PoolColumns, Rows, Slots, Small
+from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows, Slots, Small
 from hutong.scheduler.fit import Room
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI
 from hutong.scheduler.supply import BASES
@@ -40,6 +41,31 @@ class Ends(NamedTuple):
     def and_(self, other: "Ends") -> "Ends":
         """These, then the others."""
         return Ends._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
+
+
+class Added(NamedTuple):
+    """A share that was placed in the cycle: it has no slot yet."""
+
+    end_ms: int
+    basis: int
+    row: int
+    tasks: int
+    need: Need
+    parts: tuple[int, ...]
+
+
+def _ends_of_added(columns: PoolColumns, added: Sequence[Added]) -> Ends:
+    """What shares placed in the cycle give back."""
+    return Ends(
+        np.array([item.row for item in added], np.int64),
+        np.array([item.need.cpu * item.tasks for item in added], np.int64),
+        np.array([item.need.mem * item.tasks for item in added], np.int64),
+        np.array([item.need.milli * item.tasks for item in added], np.int64),
+        np.array([len(item.parts) if item.need.chips else 0 for item in added], np.int64),
+        np.array([item.need.milli > 0 and not item.need.chips for item in added], np.bool_),
+        np.array([item.need.exclusive for item in added], np.bool_),
+        np.array([columns.chip_vector(item.parts) for item in added], np.int16),
+    )
 
 
 def ends_of(slots: Slots, index: Rows) -> Ends:
@@ -83,7 +109,7 @@ class Outlook:
     __slots__ = ("_basis", "_freed", "ends", "times", "valid_until_ms", "version")
 
     def __init__(
-        self, columns: PoolColumns, now_ms: int, added: Slots | None, evicted: Rows | None
+        self, columns: PoolColumns, now_ms: int, added: Sequence[Added], evicted: Rows | None
     ) -> None:
         slots = columns.slots
         live = slots.live()
@@ -98,11 +124,10 @@ class Outlook:
             times = _with_overdue(times, now_ms)
         times = np.where(stopping, now_ms, times)
         ends, basis = ends_of(slots, live), slots.basis[live]
-        if added is not None and added.size:
-            started = np.arange(added.size)
-            times = np.concatenate([times, added.end[started]])
-            basis = np.concatenate([basis, added.basis[started]])
-            ends = ends.and_(ends_of(added, started))
+        if added:
+            times = np.concatenate([times, [item.end_ms for item in added]])
+            basis = np.concatenate([basis, [item.basis for item in added]])
+            ends = ends.and_(_ends_of_added(columns, added))
         order = np.argsort(times, kind="stable")
         self.times: Ints = times[order]
         self.ends = ends.at(order)
@@ -123,16 +148,21 @@ class Outlook:
         Both are CPU, memory and thousandths of chips. A bound from below: what is free may lie
         scattered. More than `len(self)` where all of them are not enough.
         """
+        (cpu, mem, milli), (free_cpu, free_mem, free_milli) = wanted, free
         count = 0
-        for freed, have, want in zip(self._freed, free, wanted, strict=True):
-            if want > 0 and have < want:
-                count = max(count, int(np.searchsorted(freed, want - have)) + 1)
+        if cpu > free_cpu and cpu > 0:
+            count = int(self._freed[0].searchsorted(cpu - free_cpu)) + 1
+        if mem > free_mem and mem > 0:
+            count = max(count, int(self._freed[1].searchsorted(mem - free_mem)) + 1)
+        if milli > free_milli and milli > 0:
+            count = max(count, int(self._freed[2].searchsorted(milli - free_milli)) + 1)
         return count
 
     def freed_in_all(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that all of them together give back."""
-        cpu, mem, milli = (int(freed[-1]) if len(freed) else 0 for freed in self._freed)
-        return cpu, mem, milli
+        if not len(self):
+            return 0, 0, 0
+        return int(self._freed[0][-1]), int(self._freed[1][-1]), int(self._freed[2][-1])
 
     def basis_of(self, count: int) -> str:
         """What the end of the first `count` slots rests on."""

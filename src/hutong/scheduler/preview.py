@@ -4,56 +4,129 @@ It runs a cycle with the job at the end of its group, so that the answer is what
 would do, quotas, reservations and evictions included.
 """
 
-from collections.abc import Iterator
 from itertools import chain
 
 import msgspec
 
 from hutong.model.ids import JobId, PoolId
 from hutong.model.job import JobSpec
+from hutong.model.reasons import WaitReason
 from hutong.scheduler.cycle import Cycle
 from hutong.scheduler.demand import Entry, Group
+from hutong.scheduler.estimate import UNKNOWN_MS
+from hutong.scheduler.explain import candidate_now
 from hutong.scheduler.filters import DEADLINE, FILTERS, PASSED, unavailable
 from hutong.scheduler.look import Look
 from hutong.scheduler.order import Cursor
-from hutong.scheduler.plan import Candidate, Deferral, Place, Placement, Preview
+from hutong.scheduler.plan import Candidate, Place, Preview
 from hutong.scheduler.profile import Profile
-from hutong.scheduler.shapes import Shape, shape_of
+from hutong.scheduler.shapes import NEVER_MS, shape_of
 from hutong.scheduler.snapshot import Snapshot
+from hutong.scheduler.supply import Supply
 
 PREVIEWED = JobId("j0")
 """The id that the job has in a preview; no real job has it."""
 
-_LAST = 2**62
+PLACEMENTS = 256
+"""How many placements of jobs before it a preview plays through before it goes by estimates."""
 
 
 def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     """Say where a job could run, at what price, and where and when it is expected to start.
 
-    Where the plan of a cycle would be full before the job's turn, it starts in a later one, and
-    the start is an estimate.
+    Where the plan would be full before the job's turn, it starts in a later cycle and the start is
+    an estimate.
     """
-    wide = msgspec.structs.replace(profile, candidates_count=_LAST)
-    entry = Entry(PREVIEWED, _LAST, -1, spec.elements, 0)
-    group, entries = _group(snapshot, spec, entry)
-    cycle = Cycle(snapshot, profile)
-    cycle.run(Cursor(group, entries), instead_of=group)
-    shape = group.shape
+    shape = shape_of(spec)
+    group = snapshot.demand.find_group(spec.priority, spec.tenant, shape)
+    if group is None:
+        group = Group(-1, spec.priority, snapshot.tenants.imagine(spec.tenant), shape)
+    waiting = group.queue.elements
+    entry = Entry(PREVIEWED, NEVER_MS, group.index, spec.elements, 0)
+    cursor = Cursor(group, chain(group.queue, (entry,)))
+    placements_count = min(profile.placements_count, PLACEMENTS)
+    bounded = msgspec.structs.replace(profile, placements_count=placements_count)
+    cycle = Cycle(snapshot, bounded)
+    cycle.run(cursor)
     look = cycle.look(shape)
+    pools = _places(snapshot.supply, look, cycle)
+    costs = [place.candidate.cost_microcny for place in pools if place.candidate is not None]
     placed = next((p for p in cycle.placements if p.job == PREVIEWED), None)
-    deferral = next((d for d in cycle.deferrals if d.group == group.name), None)
-    places = _places(snapshot, look, cycle, wide)
-    costs = [place.candidate.cost_microcny for place in places if place.candidate is not None]
-    ahead = _ahead(snapshot, group, entry)
-    start_ms, basis, pool = _start(snapshot, placed, deferral, ahead_in_group=_before(group))
+    start_ms, basis, pool = snapshot.now_ms, "limits", placed.pool if placed else PoolId("")
+    reasons: tuple[WaitReason, ...] = ()
+    if placed is None:
+        behind = max(waiting - cursor.placed_count, 0)
+        start_ms, basis, pool, reasons = _wait(cycle, group, behind)
     return Preview(
-        places=places,
-        starts_now=placed is not None,
-        start_ms=start_ms,
-        basis=basis,
-        pool=pool,
-        cost_low_microcny=min(costs, default=0),
-        cost_high_microcny=max(costs, default=0),
-        jobs_ahead=ahead,
-        reasons=deferral.reasons if placed is None and deferral is not None else (),
-    )
+        places=pools, starts_now=placed is not None, start_ms=start_ms, basis=basis, pool=pool,
+        cost_low_microcny=min(costs, default=0), cost_high_microcny=max(costs, default=0),
+        jobs_ahead=_jobs_ahead(snapshot, profile, group), reasons=reasons,
+    )  # fmt: skip
+
+
+def _wait(
+    cycle: Cycle, group: Group, behind: int
+) -> tuple[int, str, PoolId, tuple[WaitReason, ...]]:
+    """Start, basis, pool and reasons of a job that does not start now."""
+    deferral = next(d for d in cycle.deferrals if d.group == group.name)
+    start_ms = deferral.start_ms
+    if start_ms != UNKNOWN_MS:
+        start_ms += behind * deferral.spacing_ms
+    reserved = next((r for r in cycle.reservations if r.job == PREVIEWED), None)
+    candidates = deferral.explanation.candidates
+    pool = PoolId("")
+    if reserved is not None:
+        pool = reserved.pool
+    elif candidates and start_ms != UNKNOWN_MS:
+        pool = candidates[0].pool
+    return start_ms, deferral.basis, pool, deferral.reasons
+
+
+def _places(supply: Supply, look: Look, cycle: Cycle) -> tuple[Place, ...]:
+    """Every pool: the candidates by score, then the others by the filter they fell to."""
+    best: dict[int, Candidate] = {}
+    for option in look.options:
+        candidate = candidate_now(look, option, cycle.board, cycle.profile)
+        index = option.columns.index
+        if index not in best or candidate.score < best[index].score:
+            best[index] = candidate
+    late = {option.columns.index for option in look.match.available}
+    found, out = [], []
+    for columns in supply.order:
+        index, pool = columns.index, columns.pool
+        if index in best:
+            found.append(Place(pool.id, pool.site, len(columns.ids), candidate=best[index]))
+            continue
+        fell = int(look.match.fell[index])
+        if fell < PASSED:
+            name = FILTERS[fell][0]
+        elif index in late:
+            name = DEADLINE
+        else:
+            name = next(iter(unavailable(supply, columns, len(columns.ids))))
+        out.append(Place(pool.id, pool.site, len(columns.ids), fell_to=name))
+    found.sort(key=lambda place: (_score(place), place.pool))
+    return (*found, *out)
+
+
+def _score(place: Place) -> int:
+    assert place.candidate is not None
+    return place.candidate.score
+
+
+def _jobs_ahead(snapshot: Snapshot, profile: Profile, group: Group) -> int:
+    """Elements that surely come first: of more urgent classes, and of its tenant in its own class.
+
+    Where order is by age alone, all of its own class.
+    """
+    ahead = 0
+    for other in chain.from_iterable(
+        groups.values() for groups in snapshot.demand.active[: group.rank + 1]
+    ):
+        if other.rank == group.rank and profile.order == "fair":
+            if other.entity.id != group.entity.id:
+                continue
+            if other.shape.latest_start_ms > group.shape.latest_start_ms:
+                continue
+        ahead += other.queue.elements
+    return ahead

@@ -16,7 +16,7 @@ from hutong.model.attempt import NodeShare
 from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
-from hutong.scheduler.columns import Need, PoolColumns, clamp
+from hutong.scheduler.columns import PoolColumns, need_of
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 
@@ -46,10 +46,9 @@ class Running:
         self.attempt = attempt
         self.number = number
         needs = attempt.needs
-        self.need = Need(
-            clamp(max(needs.cpu_milli, 0)), clamp(max(needs.memory_mib, 0)),
-            clamp(max(needs.accelerator_milli, 0)), attempt.exclusive,
-        )  # fmt: skip
+        self.need = need_of(
+            needs.cpu_milli, needs.memory_mib, needs.accelerator_milli, exclusive=attempt.exclusive
+        )
         self.shares = [Share(node) for node in attempt.nodes]
         self.stopping = attempt.stopping
         self.model = attempt.accelerator
@@ -240,7 +239,7 @@ class Supply:
         slots.row[slot] = row
         slots.cpu[slot] = need.cpu * tasks
         slots.mem[slot] = need.mem * tasks
-        slots.milli[slot] = (need.chips * 1000 or need.milli) * tasks
+        slots.milli[slot] = need.milli * tasks
         slots.whole[slot] = len(share.parts) if need.chips else 0
         slots.fraction[slot] = need.milli > 0 and not need.chips
         slots.exclusive[slot] = need.exclusive

@@ -108,6 +108,18 @@ class Tenants:
         assert parent is not None
         return parent
 
+    def imagine(self, tenant: TenantId) -> Entity:
+        """A tenant as it would be if it were known; nothing is added to the tree."""
+        found: Entity | None = None
+        for path in reversed(ancestors(tenant)):
+            known = self.by_id.get(path)
+            if known is None:
+                known = Entity(path, found)
+                known.limits = found.limits if found else ()
+            found = known
+        assert found is not None
+        return found
+
     def charge(self, running: Running) -> None:
         """Account an attempt for its tenant and all above it."""
         entity = self.find(running.attempt.tenant)
@@ -142,6 +154,7 @@ class Ledger:
 
     def __init__(self, tenants: Tenants, total: Amount) -> None:
         self._tenants = tenants
+        self._touched: dict[TenantId, Entity] = {}
         self._own: dict[TenantId, Line] = {}
         self._tree: dict[TenantId, Line] = {}
         self._per_cpu = 1 / total.cpu_milli if total.cpu_milli > 0 else 0.0
@@ -158,6 +171,7 @@ class Ledger:
             line = self._tree.get(above.id)
             if line is None:
                 line = self._tree[above.id] = above.tree.copy()
+                self._touched[above.id] = above
             line.add(held, model, 1)
 
     def share(self, entity: Entity) -> float:
@@ -183,7 +197,7 @@ class Ledger:
 
     def shares_milli(self) -> dict[str, int]:
         """The shares of every tenant that holds anything, by id in order."""
-        held = {**self._tenants.holding, **{id_: self._tenants.by_id[id_] for id_ in self._tree}}
+        held = {**self._tenants.holding, **self._touched}
         return {tenant: self.share_milli(held[tenant]) for tenant in sorted(held)}
 
     def _dominant(self, line: Line) -> float:
