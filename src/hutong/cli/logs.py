@@ -13,6 +13,8 @@ from hutong.client.client import Client
 from hutong.client.follow import LogPiece
 from hutong.model.errors import refuse
 
+TAIL_BYTES = 16_384
+
 
 def logs(
     job: str,
@@ -52,9 +54,9 @@ def logs(
         last = None
         start = 0
         if tail is not None:
-            last = client.log(found.job, element=where, task=task, attempt=attempt)
-            _write(_tail(last.data, tail))
-            start = len(last.data)
+            last = _last_lines(client, found.job, tail, element=where, task=task, attempt=attempt)
+            _write(last.data)
+            start = last.offset + len(last.data)
         if follow:
             _follow(client, found.job, last, element=where, task=task, attempt=attempt, start=start)
         elif tail is None:
@@ -80,8 +82,19 @@ def _follow(
         _write(piece.data)
 
 
-def _tail(data: bytes, count: int) -> bytes:
-    return b"".join(deque(data.splitlines(keepends=True), maxlen=count))
+def _last_lines(
+    client: Client, job: str, lines: int, *, element: int | None, task: int, attempt: int
+) -> LogPiece:
+    """Give the last lines, reading backwards only as far as they need."""
+    size = max(TAIL_BYTES, 100 * lines)
+    while True:
+        piece = client.log(job, element=element, task=task, attempt=attempt, tail=size)
+        # One line break more than lines wanted proves that the first of them is whole.
+        if piece.offset == 0 or piece.data.count(b"\n") > lines:
+            kept = deque(piece.data.splitlines(keepends=True), maxlen=lines)
+            data = b"".join(kept)
+            return LogPiece(piece.attempt, piece.offset + len(piece.data) - len(data), data)
+        size *= 4
 
 
 def _write(data: bytes) -> None:

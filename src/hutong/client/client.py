@@ -183,9 +183,14 @@ class Client:
         task: int = 0,
         attempt: int = 0,
         offset: int = 0,
+        tail: int | None = None,
     ) -> LogPiece:
-        """Give what there is of a task's log from byte `offset` on. `attempt` 0 is the last."""
-        return read_log(self._caller, LogPlace(job, element, task, attempt), offset=offset)
+        """Give what there is of a task's log: from byte `offset` on, or its last `tail` bytes.
+
+        `attempt` counts from 1; 0 is the last.
+        """
+        place = LogPlace(job, element, task, str(attempt) if attempt else "")
+        return read_log(self._caller, place, offset=offset, tail=tail)
 
     def follow_log(
         self,
@@ -200,7 +205,8 @@ class Client:
 
         Without an `attempt` it goes on to the log of the next one when the job is retried.
         """
-        return follow_log(self._caller, LogPlace(job, element, task, attempt), offset=offset)
+        place = LogPlace(job, element, task, str(attempt) if attempt else "")
+        return follow_log(self._caller, place, offset=offset)
 
     def plan(self, specs: Sequence[JobSpec]) -> PlanReply:
         """Say what would happen to jobs, without handing them in."""

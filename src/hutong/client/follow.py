@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hutong.client.calls import Caller, Outage, path, with_query
+from hutong.client.calls import Caller, Outage, Query, path, with_query
 from hutong.client.sse import Parser
 from hutong.client.transport import Stream, Unreachable
 from hutong.model.errors import HutongError
@@ -32,12 +32,13 @@ class LogPiece(msgspec.Struct, frozen=True):
 
 
 class LogPlace(msgspec.Struct, frozen=True):
-    """Which log: of which job, element (position from 0) and task. `attempt` of 0 is the last."""
+    """Which log: of which job, element (position from 0) and task, and of which attempt (its number
+    or id; empty is the last)."""
 
     job: str
     element: int | None = None
     task: int = 0
-    attempt: int = 0
+    attempt: str = ""
 
 
 def follow_events(
@@ -84,11 +85,18 @@ def _events(caller: Caller, stream: Stream) -> Iterator[EventView]:
             yield caller.decode(message.data.encode(), EventView)
 
 
-def read_log(caller: Caller, place: LogPlace, *, offset: int) -> LogPiece:
-    """Give what there is of a log from `offset` on."""
-    target = _log_target(place, offset, follow=False)
-    reply = caller.send("GET", target)
-    return LogPiece(reply.headers.get("x-hutong-attempt", ""), offset, reply.body)
+def read_log(
+    caller: Caller, place: LogPlace, *, offset: int = 0, tail: int | None = None
+) -> LogPiece:
+    """Give what there is of a log: from `offset` on, or its last `tail` bytes."""
+    part: Query = {"offset": offset} if tail is None else {"tail": tail}
+    reply = caller.send("GET", _log_target(place, part))
+    start = reply.headers.get("x-hutong-log-offset", "")
+    return LogPiece(
+        reply.headers.get("x-hutong-attempt", ""),
+        int(start) if start.isdecimal() else offset,
+        reply.body,
+    )
 
 
 def follow_log(caller: Caller, place: LogPlace, *, offset: int) -> Iterator[LogPiece]:
@@ -104,7 +112,7 @@ def follow_log(caller: Caller, place: LogPlace, *, offset: int) -> Iterator[LogP
                 outage.over()
                 offset = piece.offset + len(piece.data)
                 if not current.attempt:
-                    current = msgspec.structs.replace(current, attempt=_number(piece.attempt))
+                    current = msgspec.structs.replace(current, attempt=piece.attempt)
                 if piece.data:
                     yield piece
         except Unreachable as problem:
@@ -113,13 +121,13 @@ def follow_log(caller: Caller, place: LogPlace, *, offset: int) -> Iterator[LogP
         except HutongError as error:
             if error.status != 503 and error.code != "log.not_found":
                 raise
-            if error.code == "log.not_found" and _ended(caller, place):
+            if error.code == "log.not_found" and _never(caller, place):
                 raise
             outage.heard()
             outage.wait(error)
             continue
         ended = _ended(caller, place)
-        following = 0 if place.attempt else _next_attempt(caller, current)
+        following = "" if place.attempt else _next_attempt(caller, current)
         if following:
             current, offset = msgspec.structs.replace(current, attempt=following), 0
         elif ended:
@@ -135,7 +143,7 @@ def follow_log(caller: Caller, place: LogPlace, *, offset: int) -> Iterator[LogP
 
 def _log_pieces(caller: Caller, place: LogPlace, offset: int) -> Iterator[LogPiece]:
     """Read one connection's worth. The first piece is empty and names the attempt."""
-    target = _log_target(place, offset, follow=True)
+    target = _log_target(place, {"offset": offset, "follow": "true"})
     with caller.open(
         target, accept="application/octet-stream", timeout_ms=LOG_SILENCE_MS
     ) as stream:
@@ -146,21 +154,9 @@ def _log_pieces(caller: Caller, place: LogPlace, offset: int) -> Iterator[LogPie
             offset += len(data)
 
 
-def _log_target(place: LogPlace, offset: int, *, follow: bool) -> str:
-    query = {
-        "element": place.element,
-        "task": place.task,
-        "attempt": place.attempt or None,
-        "offset": offset,
-        "follow": "true" if follow else None,
-    }
-    return with_query(path("jobs", place.job, "logs"), query)
-
-
-def _number(attempt: str) -> int:
-    """The attempt's number, which its id ends with."""
-    last = attempt.rpartition("-")[2]
-    return int(last) if last.isdecimal() else 0
+def _log_target(place: LogPlace, part: Query) -> str:
+    which: Query = {"element": place.element, "task": place.task, "attempt": place.attempt}
+    return with_query(path("jobs", place.job, "logs"), {**which, **part})
 
 
 def _ended(caller: Caller, place: LogPlace) -> bool:
@@ -173,9 +169,18 @@ def _ended(caller: Caller, place: LogPlace) -> bool:
     return caller.call("GET", path("jobs", place.job), JobDetail).job.state in TERMINAL
 
 
-def _next_attempt(caller: Caller, place: LogPlace) -> int:
-    """The number of the next attempt behind the one of `place`, 0 when there is none."""
-    query = {"element": place.element, "after": place.attempt or None, "limit": 1}
+def _never(caller: Caller, place: LogPlace) -> bool:
+    """Say whether a log that does not exist yet never will: the job ended without one, or has no
+    such task."""
+    detail = caller.call("GET", path("jobs", place.job), JobDetail)
+    if place.task >= detail.spec.tasks or detail.job.state in TERMINAL:
+        return True
+    return place.element is not None and _ended(caller, place)
+
+
+def _next_attempt(caller: Caller, place: LogPlace) -> str:
+    """The id of the next attempt behind the one of `place`, empty when there is none."""
+    query: Query = {"element": place.element, "after": place.attempt, "limit": 1}
     target = with_query(path("jobs", place.job, "attempts"), query)
     rows = caller.call("GET", target, list[AttemptView])
-    return min((row.number for row in rows if row.number > place.attempt), default=0)
+    return rows[0].id if rows else ""

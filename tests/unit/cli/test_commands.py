@@ -53,6 +53,15 @@ def test_logs_prints_the_last_lines(hub: FakeHub, cli: Cli, tail: str, out: str)
     assert cli("logs", "j1", "--tail", tail).out == out
 
 
+def test_logs_reads_further_back_until_the_lines_are_whole(hub: FakeHub, cli: Cli) -> None:
+    place = {**ATTEMPT, "X-Hutong-Log-Offset": "5"}
+    hub.on("GET", "/v1/jobs/j1/logs", Answer(b"alf\nc\n", headers=place),
+           Answer(b"1\n2\nhalf\nc\n", headers=place))  # fmt: skip
+    assert cli("logs", "j1", "--tail", "2").out == "half\nc\n"
+    first, second = (int(seen.query["tail"]) for seen in hub.seen)
+    assert second == 4 * first
+
+
 def test_logs_follows_behind_the_tail(hub: FakeHub, cli: Cli) -> None:
     hub.on(
         "GET", "/v1/jobs/j1/logs",

@@ -94,6 +94,21 @@ def test_a_log_is_read_from_an_offset(hub: FakeHub, client: Client) -> None:
     assert hub.seen[0].query == {"task": "1", "attempt": "2", "offset": "3"}
 
 
+def test_the_end_of_a_log_is_read_with_its_place(hub: FakeHub, client: Client) -> None:
+    head = {"X-Hutong-Attempt": "hub-j1-2", "X-Hutong-Log-Offset": "97"}
+    hub.on("GET", "/v1/jobs/j1/logs", Answer(b"lo\n", headers=head))
+    assert client.log("j1", tail=3).offset == 97
+    assert hub.seen[0].query == {"task": "0", "tail": "3"}
+
+
+def test_following_a_task_that_the_job_does_not_have_ends(hub: FakeHub, client: Client) -> None:
+    hub.on("GET", "/v1/jobs/j1/logs", error(404, "log.not_found"))
+    hub.on("GET", "/v1/jobs/j1", detail("running"))
+    with pytest.raises(HutongError) as caught:
+        list(client.follow_log("j1", task=1))
+    assert caught.value.code == "log.not_found"
+
+
 def test_a_log_resumes_at_its_byte_in_the_same_attempt(hub: FakeHub, client: Client) -> None:
     hub.on(
         "GET", "/v1/jobs/j1/logs",
@@ -106,7 +121,7 @@ def test_a_log_resumes_at_its_byte_in_the_same_attempt(hub: FakeHub, client: Cli
     assert b"".join(piece.data for piece in client.follow_log("j1")) == b"hello"
     asked = [seen.query for seen in hub.asked("GET", "/v1/jobs/j1/logs")]
     assert [query["offset"] for query in asked] == ["0", "3", "5"]
-    assert [query.get("attempt") for query in asked] == [None, "1", "1"]
+    assert [query.get("attempt") for query in asked] == [None, "hub-j1-1", "hub-j1-1"]
 
 
 def test_a_log_goes_on_with_the_next_attempt_from_its_start(hub: FakeHub, client: Client) -> None:
