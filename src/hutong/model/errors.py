@@ -179,6 +179,10 @@ CATALOGUE: dict[str, ErrorKind] = {
         503, "No hub answers at {address}: {problem}.",
         "`hutong up` starts one; `hutong doctor` shows which address is used and why.",
     ),
+    "hub.config": _K(
+        400, "The hub cannot start with this {setting}: {problem}.",
+        "`python -m hutong.server --help` lists the settings.",
+    ),
     "hub.starting": _K(503, "The hub is starting.", "Try again in a moment."),
     "hub.internal": _K(
         500, "The hub failed at this request; its log has the story under {cause}.",
