@@ -1,0 +1,162 @@
+"""Tenants and what they used."""
+
+from typing import cast
+
+from hutong.lifecycle import commands as do
+from hutong.lifecycle.hub import HubMachine
+from hutong.model import limits
+from hutong.model.errors import refuse
+from hutong.model.ids import TenantId, is_tenant
+from hutong.model.resources import Amount
+from hutong.model.states import JobState
+from hutong.model.supply import cost_microcny
+from hutong.model.tenant import Quota, Tenant, ancestors
+from hutong.server.access import foreign_tenant, wanted_tenant
+from hutong.server.endpoint import Answer, Call
+from hutong.server.queries import UsageParameters
+from hutong.server.tokens import is_within
+from hutong.store.contract import UsageQuery
+from hutong.wire.api import TenantRequest, TenantView, UsageReply, UsageView
+
+Counts = dict[tuple[TenantId, JobState], int]
+
+
+async def list_tenants(call: Call) -> Answer:
+    """The tenants that the caller sees: those that were made, and those that have jobs."""
+    driver = call.hub.driver
+    counts = await driver.read(driver.store.count_jobs)
+    machine = driver.machine
+    names = dict.fromkeys((*machine.state.tenants, *(tenant for tenant, _ in counts)))
+    held = _held(machine)
+    views = [
+        _view(machine, name, counts, held) for name in sorted(names) if call.principal.sees(name)
+    ]
+    await driver.durable()
+    return Answer(views)
+
+
+async def show_tenant(call: Call) -> Answer:
+    """One tenant."""
+    return Answer(await _shown(call, _named(call)))
+
+
+async def put_tenant(call: Call) -> Answer:
+    """Set a tenant's weight and quota; makes the tenant where there is none."""
+    name = _named(call)
+    request = cast(TenantRequest, call.body)
+    _check_quota(name, request.quota)
+    tenant = Tenant(name, request.weight, request.quota)
+    await call.hub.driver.submit(do.PutTenant(tenant), call.cause)
+    return Answer(await _shown(call, name))
+
+
+async def show_usage(call: Call) -> Answer:
+    """Usage by tenant, site and chip: what has ended, and what runs until now."""
+    query = cast(UsageParameters, call.query)
+    wanted = wanted_tenant(call, query.tenant)
+    driver = call.hub.driver
+    until_ms = 2**62 if query.until_ms is None else query.until_ms
+    ended = await driver.read(driver.store.usage, UsageQuery(wanted, query.since_ms, until_ms))
+    rows = {
+        (row.tenant, row.site, row.accelerator): UsageView(
+            row.tenant, row.site, row.accelerator, row.attempts, row.duration_ms,
+            row.cpu_milli_ms, row.accelerator_milli_ms, row.cost_microcny,
+        )
+        for row in ended
+    }  # fmt: skip
+    now_ms = driver.clock.now_ms()
+    if driver.has_machine and query.since_ms <= now_ms < until_ms:
+        for key, (count, cost) in _running(driver.machine, wanted, now_ms).items():
+            before = rows.get(key) or UsageView(*key, 0, 0, 0, 0, 0)
+            rows[key] = UsageView(
+                *key, before.attempts, before.duration_ms, before.cpu_milli_ms,
+                before.accelerator_milli_ms, before.cost_microcny, count, cost,
+            )  # fmt: skip
+    await driver.durable()
+    shown = tuple(rows[key] for key in sorted(rows))
+    total = sum(row.cost_microcny + row.running_cost_microcny for row in shown)
+    return Answer(UsageReply(shown, total))
+
+
+def _named(call: Call) -> TenantId:
+    name = call.params["tenant"]
+    if not is_tenant(name):
+        raise refuse("tenant.not_found", tenant=name)
+    if not call.principal.sees(name):
+        raise foreign_tenant(call, name)
+    return TenantId(name)
+
+
+async def _shown(call: Call, name: TenantId) -> TenantView:
+    driver = call.hub.driver
+    counts = await driver.read(driver.store.count_jobs)
+    machine = driver.machine
+    if name not in machine.state.tenants and not any(tenant == name for tenant, _ in counts):
+        raise refuse("tenant.not_found", tenant=name)
+    view = _view(machine, name, counts, _held(machine))
+    await driver.durable()
+    return view
+
+
+def _view(
+    machine: HubMachine, name: TenantId, counts: Counts, held: dict[TenantId, Amount]
+) -> TenantView:
+    tenant = machine.state.tenants.get(name) or Tenant(name)
+    jobs: dict[str, int] = {}
+    for (owner, state), count in counts.items():
+        if is_within(owner, name):
+            jobs[state.value] = jobs.get(state.value, 0) + count
+    share = machine.scheduler.tenant_share_milli(name)
+    return TenantView(name, tenant.weight, tenant.quota, held.get(name, Amount()), share, jobs)
+
+
+def _held(machine: HubMachine) -> dict[TenantId, Amount]:
+    """What the live attempts of each tenant and all below it hold."""
+    held: dict[TenantId, Amount] = {}
+    for attempt in machine.state.attempts.values():
+        if attempt.is_live:
+            amount = attempt.held()
+            for level in ancestors(attempt.tenant):
+                held[level] = held.get(level, Amount()).plus(amount)
+    return held
+
+
+def _running(
+    machine: HubMachine, wanted: TenantId | None, now_ms: int
+) -> dict[tuple[TenantId, str, str], tuple[int, int]]:
+    running: dict[tuple[TenantId, str, str], tuple[int, int]] = {}
+    for attempt in machine.state.attempts.values():
+        if not attempt.is_live or not attempt.started_ms:
+            continue
+        if wanted is not None and not is_within(attempt.tenant, wanted):
+            continue
+        key = (attempt.tenant, str(attempt.site), attempt.accelerator)
+        duration_ms = max(0, now_ms - attempt.started_ms)
+        cost = cost_microcny(attempt.rate_microcny_per_hour, duration_ms)
+        count, sum_so_far = running.get(key, (0, 0))
+        running[key] = (count + 1, sum_so_far + cost)
+    return running
+
+
+def _check_quota(tenant: TenantId, quota: Quota) -> None:
+    amounts = {
+        "cpu_milli": quota.cpu_milli,
+        "memory_mib": quota.memory_mib,
+        "accelerator_milli": quota.accelerator_milli,
+        "running_jobs": quota.running_jobs,
+        "open_jobs": quota.open_jobs,
+        **quota.accelerator_milli_by_model,
+    }
+    models = quota.accelerator_milli_by_model
+    problem = ""
+    if len(models) > limits.ALTERNATIVES * 16:
+        problem = f"its quota names more than {limits.ALTERNATIVES * 16} chip models"
+    for model in models:
+        if not 0 < len(model) <= limits.NAME_CHARS or not model.isprintable():
+            problem = "its quota names a chip model that cannot be one"
+    for name, amount in amounts.items():
+        if amount is not None and amount < 0:
+            problem = f"its quota of {name} is below zero"
+    if problem:
+        advice = "A quota is a whole number from 0 up; leave it away for no limit."
+        raise refuse("tenant.invalid", tenant=tenant, problem=problem, advice=advice)

@@ -1,0 +1,117 @@
+"""Each kind of event as a sentence, for a job's story and the stream's readers.
+
+The store reduces a plan to its lines about one job before it tells that job's story.
+"""
+
+from hutong.lifecycle import events as ev
+from hutong.model.ids import JobId
+from hutong.wire.api import StoryLine
+
+
+def story_of(job: JobId, told: list[tuple[int, int, str, ev.AnyEvent]]) -> tuple[StoryLine, ...]:
+    """A job's story as the API tells it, from (position, at_ms, cause, event)."""
+    return tuple(
+        StoryLine(position, at_ms, type(event).__name__, sentence(event, job), cause)
+        for position, at_ms, cause, event in told
+    )
+
+
+def sentence(event: ev.AnyEvent, job: JobId | None = None) -> str:
+    """What happened, in a sentence; as `job` saw it, where it is given."""
+    match event:
+        case ev.JobAccepted():
+            return f"Accepted from {event.by or 'its owner'} for {event.spec.tenant}."
+        case ev.CancelRequested():
+            what = "it" if event.element is None else f"element {event.element}"
+            return f"{event.by} asked to cancel {what}."
+        case ev.PlanDecided():
+            return _plan(event, job)
+        case ev.AttemptMoved() | ev.AttemptEnded() | ev.AttemptLost() | ev.AttemptSettled():
+            return _attempt(event)
+        case ev.JobRequeued():
+            what = "Back" if event.element is None else f"Element {event.element} is back"
+            return f"{what} in the queue: {event.reason.sentence()}"
+        case ev.ElementEnded():
+            return f"Element {event.element} {event.state.value}: {event.reason.sentence()}"
+        case ev.JobEnded():
+            return f"It {_was(event.state.value)}: {event.reason.sentence()}"
+        case _:
+            return _supply(event)
+
+
+def _was(state: str) -> str:
+    return "was cancelled" if state == "cancelled" else state
+
+
+def _plan(event: ev.PlanDecided, job: JobId | None) -> str:
+    lines = [_placed(placed) for placed in event.placements]
+    for stopped in event.preemptions:
+        if stopped.by == job:
+            lines.append(f"Attempt {stopped.attempt} is stopped to make room for it.")
+        else:
+            lines.append(f"Attempt {stopped.attempt} is stopped so that {stopped.by} can start.")
+    if len(lines) > 3:
+        return (
+            f"Cycle {event.cycle} placed {len(event.placements)} attempts and stopped "
+            f"{len(event.preemptions)}."
+        )
+    return " ".join(lines) or f"Cycle {event.cycle} changed nothing."
+
+
+def _placed(placed: ev.AttemptPlaced) -> str:
+    chips = f" with {placed.accelerator}" if placed.accelerator else ""
+    nodes = f"{len(placed.nodes)} nodes" if len(placed.nodes) > 1 else placed.nodes[0].node
+    return f"Placed on {placed.pool} ({nodes}){chips} as attempt {placed.attempt}."
+
+
+def _attempt(
+    event: ev.AttemptMoved | ev.AttemptEnded | ev.AttemptLost | ev.AttemptSettled,
+) -> str:
+    match event:
+        case ev.AttemptMoved():
+            return f"Attempt {event.attempt} is {event.state.value}."
+        case ev.AttemptEnded():
+            return f"Attempt {event.attempt} ended: {event.reason.sentence()}"
+        case ev.AttemptLost():
+            return f"Attempt {event.attempt} counts as lost: {event.reason.sentence()}"
+        case ev.AttemptSettled():
+            return (
+                f"Its site told what became of attempt {event.attempt}: {event.reason.sentence()}"
+            )
+
+
+def _supply(
+    event: ev.HubCreated
+    | ev.HubStarted
+    | ev.TenantChanged
+    | ev.SiteDescribed
+    | ev.InventoryChanged
+    | ev.SiteDrained
+    | ev.NodeDrained
+    | ev.SiteSilent
+    | ev.SiteReturned,
+) -> str:
+    match event:
+        case ev.HubCreated():
+            return f"Hub {event.hub} was made."
+        case ev.HubStarted():
+            return "The hub started."
+        case ev.TenantChanged():
+            return f"Tenant {event.tenant.id} has the weight {event.tenant.weight}."
+        case ev.SiteDescribed():
+            return f"Site {event.site.id} of {event.site.owner} in {event.site.region} joined."
+        case ev.InventoryChanged():
+            pools, nodes = len(event.inventory.pools), len(event.inventory.nodes)
+            return f"Site {event.site} has {nodes} node(s) in {pools} pool(s)."
+        case ev.SiteDrained():
+            return f"New work {_goes(draining=event.draining)} site {event.site}."
+        case ev.NodeDrained():
+            return f"New work {_goes(draining=event.draining)} node {event.node}."
+        case ev.SiteSilent():
+            return f"Site {event.site} is silent."
+        case ev.SiteReturned():
+            return f"Site {event.site} was heard again."
+
+
+def _goes(*, draining: bool) -> str:
+    return "stays away from" if draining else "may go again to"
