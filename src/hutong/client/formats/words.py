@@ -14,7 +14,7 @@ from hutong.model.resources import FrameworkNeed
 
 _DECIMAL = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
 _WHOLE = re.compile(r"[0-9]{1,18}")
-_MEMORY = re.compile(r"([0-9.]+)\s?([A-Za-z]+)")
+_MEMORY = re.compile(r"([0-9][0-9.]*)\s?([A-Za-z]+)")
 _MEMORY_BYTES = {
     **dict.fromkeys(("KiB", "Ki"), 2**10), **dict.fromkeys(("MiB", "Mi"), 2**20),
     **dict.fromkeys(("GiB", "Gi", "G"), 2**30), **dict.fromkeys(("TiB", "Ti", "T"), 2**40),
@@ -22,7 +22,7 @@ _MEMORY_BYTES = {
 }  # fmt: skip
 _MIB = 2**20
 _FRAMEWORK = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:(>=|==|~=|<=|!=|=|>|<)\s*(\S+))?")
-_MONEY = re.compile(r"([0-9.]+)\s?(\S+)")
+_MONEY = re.compile(r"([0-9][0-9.]*)\s?([^\s0-9.]\S*)")
 
 
 class BadWord(Exception):

@@ -98,9 +98,10 @@ def decimal(number: int, scale: int) -> str:
     return f"{whole}.{rest:0{digits}}".rstrip("0").rstrip(".")
 
 
-def _number(number_milli: int) -> int | str:
+def _number(number_milli: int) -> int | float:
+    """Write thousandths; three decimals are exact in what YAML writes of a float."""
     whole, rest = divmod(number_milli, 1000)
-    return decimal(number_milli, 1000) if rest else whole
+    return float(decimal(number_milli, 1000)) if rest else whole
 
 
 def _program(program: Program) -> dict[str, Any]:
