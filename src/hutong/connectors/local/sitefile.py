@@ -318,8 +318,8 @@ class _Reader:
         rates = []
         for key in price.__struct_fields__:
             rate = getattr(price, key) * 1_000_000
-            if rate != int(rate) or not 0 <= rate <= 10**12:
-                advice = "Yuan an hour, to six places at most."
+            if rate != int(rate) or not 0 <= rate <= 10**10:
+                advice = "Yuan an hour, to six places at most, up to 10000."
                 raise self.page.bad(f"{path}.{key}", "it is no price", advice)
             rates.append(int(rate))
         return PriceBook(*rates)
