@@ -54,6 +54,7 @@ class SqliteStore(SqliteReads):
         """`path` is the database; its lock, log and snapshots have names that begin with its."""
         super().__init__(path.resolve())
         self._lock = threading.Lock()
+        self._saving = threading.Lock()  # one snapshot at a time: each clears away half-done files
         self._lease = WriteLease(self._path.with_name(f"{self._path.name}.lock"))
         self._writer: sqlite3.Connection | None = None
         self._watch: FileWatch | None = None
@@ -121,14 +122,15 @@ class SqliteStore(SqliteReads):
         """
         if not 0 < position <= self.position():
             raise ValueError(f"there is no entry {position} to have a snapshot of")
-        with explained(self._path):
-            file = write_snapshot(self._path, position, body)
-        with self._lock:
-            named = (position, file.name, file.size_bytes, file.sha256)
-            with self._transaction(self._position) as db:
-                db.execute(sql.PUT_SNAPSHOT, named)
-                db.execute(sql.DROP_SNAPSHOTS, (SNAPSHOTS_KEPT,))
-        drop_snapshots(self._path, [file.name for _, file in self._snapshots()])
+        with self._saving:
+            with explained(self._path):
+                file = write_snapshot(self._path, position, body)
+            with self._lock:
+                named = (position, file.name, file.size_bytes, file.sha256)
+                with self._transaction(self._position) as db:
+                    db.execute(sql.PUT_SNAPSHOT, named)
+                    db.execute(sql.DROP_SNAPSHOTS, (SNAPSHOTS_KEPT,))
+            drop_snapshots(self._path, [file.name for _, file in self._snapshots()])
 
     def load_snapshot(self) -> tuple[int, bytes] | None:
         """The newest snapshot that is whole, or None."""

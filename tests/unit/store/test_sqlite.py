@@ -263,3 +263,19 @@ def test_appends_go_on_while_a_snapshot_is_written(store: SqliteStore, world: Wo
     assert meanwhile > 3
     assert store.load_snapshot() == (3, body)
     assert everything(store)["entries"] == world.entries
+
+
+def test_snapshots_saved_at_once_do_not_clear_each_other_away(
+    store: SqliteStore, world: World, path: Path
+) -> None:
+    store.append(world.accepted(8))
+    savers = [
+        threading.Thread(target=store.save_snapshot, args=(position, bytes(1_000_000 + position)))
+        for position in range(1, 9)
+    ]
+    for saver in savers:
+        saver.start()
+    for saver in savers:
+        saver.join()
+    assert store.load_snapshot() == (8, bytes(1_000_008))
+    assert len(snapshots(path)) == 2
