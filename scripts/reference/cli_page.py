@@ -100,7 +100,7 @@ def _meaning(option: Option) -> str:
         said += f" One of {listed(option.choices)}."
     if option.default and option.default not in ("None", "False", "()", "''"):
         said += f" Default: {code(option.default)}."
-    if option.repeatable and option.names:
+    if option.repeatable and option.names and "repeat" not in said:
         said += " May be repeated."
     return said
 

@@ -13,6 +13,7 @@ from hutong.model import limits, reasons, states
 from hutong.model.errors import CATALOGUE
 from hutong.scheduler.filters import FILTERS
 from scripts.reference import meanings
+from scripts.reference.api_page import named_in_api
 from scripts.reference.text import (
     code,
     doc,
@@ -304,7 +305,11 @@ def _part(kind: type[msgspec.Struct]) -> str:
 def _fields(kind: type[msgspec.Struct]) -> str:
     hints = typing.get_type_hints(kind)
     rows = [
-        (code(field.encode_name), type_name(hints[field.name]), "" if field.required else "yes")
+        (
+            code(field.encode_name),
+            type_name(hints[field.name], named_in_api),
+            "" if field.required else "yes",
+        )
         for field in msgspec.structs.fields(kind)
     ]
     return table(("field", "type", "may be absent"), rows) if rows else "It has no fields."

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from scripts.reference import catalogue_pages, model_pages, program_pages
+from scripts.reference import api_page, catalogue_pages, cli_page, model_pages, program_pages
 
 PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page.cli_page,
+    "api.md": api_page.api_page,
     "errors.md": model_pages.errors_page,
     "reasons.md": model_pages.reasons_page,
     "states.md": model_pages.states_page,

@@ -6,6 +6,8 @@ import typing
 from collections.abc import Iterable, Sequence
 from enum import EnumType
 
+import msgspec
+
 NOTE = "<!-- Written by `make docs` from the program. Change the program, not this page. -->"
 
 
@@ -58,33 +60,49 @@ def first_paragraph(thing: object) -> str:
     return doc(thing).split("\n\n", 1)[0]
 
 
-def type_name(annotation: object) -> str:
-    """A field's type in words that a reader without Python understands."""
+Named = typing.Callable[[type], str]
+
+
+def plain_name(kind: type) -> str:
+    """A type's own name."""
+    return kind.__name__
+
+
+def type_name(annotation: object, named: Named = plain_name) -> str:
+    """A field's type in words that a reader without Python understands.
+
+    `named` gives the words for a structure.
+    """
     if annotation is type(None):
-        return "nothing"
+        return "null"
     if isinstance(annotation, EnumType):
         return " or ".join(code(member.value) for member in annotation)
-    supertype = getattr(annotation, "__supertype__", None)
-    if supertype is not None:
-        return getattr(annotation, "__name__", "text")
+    if isinstance(annotation, typing.NewType):
+        return annotation.__name__
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is tuple or origin is list:
-        return f"list of {type_name(arguments[0])}"
+    if origin is typing.Annotated:
+        return type_name(arguments[0], named)
+    if origin in (tuple, list):
+        return f"list of {type_name(arguments[0], named)}"
     if origin is dict:
-        return f"{type_name(arguments[0])} to {type_name(arguments[1])}"
+        return f"{type_name(arguments[0], named)} to {type_name(arguments[1], named)}"
     if arguments:
-        return _union(arguments)
-    plain = {str: "text", int: "integer", bool: "true or false", bytes: "bytes"}
-    return plain.get(typing.cast("type", annotation)) or getattr(annotation, "__name__", "value")
+        return _union(arguments, named)
+    plain = {str: "text", int: "integer", bool: "true or false", bytes: "bytes", dict: "object",
+             msgspec.Raw: "object"}  # fmt: skip
+    kind = typing.cast("type", annotation)
+    return plain.get(kind) or named(kind)
 
 
-def _union(arguments: tuple[object, ...]) -> str:
+def _union(arguments: tuple[object, ...], named: Named) -> str:
     from hutong.model.reasons import Reason
 
-    kinds = [part for part in arguments if isinstance(part, type)]
-    if kinds and all(issubclass(part, Reason) for part in kinds):
-        return "reason"
-    return " or ".join(type_name(part) for part in arguments)
+    kinds = [part for part in arguments if part is not type(None)]
+    if kinds and all(isinstance(part, type) and issubclass(part, Reason) for part in kinds):
+        shown = ["[reason](reasons.md)"]
+    else:
+        shown = [type_name(part, named) for part in kinds]
+    return " or ".join([*shown, "null"] if len(kinds) < len(arguments) else shown)
 
 
 BYTES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
