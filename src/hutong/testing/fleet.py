@@ -58,8 +58,8 @@ class Fleet:
 
     def start_hub(self) -> None:
         """Start the hub and wait until it is ready; it keeps its port over restarts."""
-        words = ["up", "--data", str(self.data), "--port", str(self.port)]
-        self._hub = self._spawn("hub", words)
+        words = ["--data", str(self.data), "--port", str(self.port)]
+        self._hub = self._spawn("hub", "hutong.server", words)
         self._wait("the hub", self._is_ready, self._hub)
         self.port = int(self._client_file().url.rpartition(":")[2])
 
@@ -100,10 +100,10 @@ class Fleet:
 
     def spawn_agent(self, site: str) -> None:
         """Start a site's agent without waiting."""
-        words = ["agent", "--hub", self._client_file().url, "--site", str(self._sites[site])]
+        words = ["--hub", self._client_file().url, "--site", str(self._sites[site])]
         words += ["--token-file", str(self.folder / f"{site}.token")]
         words += ["--root", str(self.root(site))]
-        self._agents[site] = self._spawn(f"agent-{site}", words)
+        self._agents[site] = self._spawn(f"agent-{site}", "hutong.agent", words)
 
     def wait_for_sites(self, *sites: str) -> None:
         """Wait until the hub hears these sites."""
@@ -133,10 +133,10 @@ class Fleet:
 
     # Within
 
-    def _spawn(self, name: str, words: list[str]) -> "subprocess.Popen[bytes]":
+    def _spawn(self, name: str, module: str, words: list[str]) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "hutong.cli.main", *words],
+                [sys.executable, "-m", module, *words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self._env, cwd=self.folder, start_new_session=True,
             )  # fmt: skip

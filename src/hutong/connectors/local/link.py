@@ -6,11 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
-import hutong
 from hutong.connectors.local.supervisor import PROTOCOL
 from hutong.model.errors import HutongError, refuse
 
@@ -34,8 +33,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop has its own
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -114,7 +112,7 @@ async def _start(root: str) -> None:
     with _appending(log) as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM,
-            str(Path(hutong.__file__).parents[1]), root,
+            str(Path(__file__).resolve().parents[3]), root,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=errors,
             cwd=root, env={}, start_new_session=True,
         )  # fmt: skip
