@@ -44,7 +44,7 @@ class Lane:
         self.free_version = -1
         self.ahead = [0, 0, 0]
         self.closed_by: JobId | None = None
-        self.trail: tuple[tuple[Need, int], ...] = ()
+        self.trail: tuple[tuple[Need, int, int], ...] = ()
 
     def now(self) -> PoolColumns:
         """The pool's columns as the cycle leaves them so far."""
@@ -226,9 +226,9 @@ class Board:
         lane = self.lane(option.columns)
         if lane.reserved is None:
             lane.reserved = Reserved(len(lane.columns.ids))
-        lane.holds.append(Hold(Holder(holder, found.start_ms), found, option.need))
+        lane.holds.append(Hold(holder, found, option.need, run_ms=option.boot_ms + option.run_ms))
         lane.reserved.add(found.rows, found.tasks, option.need)
-        lane.trail = (*lane.trail, (option.need, tasks))
+        lane.trail = (*lane.trail, (option.need, tasks, option.boot_ms + option.run_ms))
 
     def outlook(self, columns: PoolColumns) -> Outlook:
         """What will be given back on a pool, what was started in this cycle included."""
@@ -264,7 +264,7 @@ class Board:
             return found
         found = earliest(
             lane.columns, outlook, option.need, tasks,
-            reserved=lane.reserved, free=self.free(option.columns), now_ms=self.now_ms,
+            holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
         )  # fmt: skip
         if lasting:
             remember(lane.live, key, (lane.live.version, found))

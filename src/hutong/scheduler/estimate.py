@@ -13,7 +13,7 @@ from hutong.scheduler.board import Board
 from hutong.scheduler.match import Option
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.shapes import NEVER_MS
-from hutong.scheduler.supply import BASES, Running
+from hutong.scheduler.supply import BASES, Running, worse
 from hutong.scheduler.tenants import Entity
 
 UNKNOWN_MS = 0
@@ -83,11 +83,6 @@ def note_ahead(board: Board, option: Option, tasks: int) -> None:
 def spacing_ms(option: Option, jobs_count: int) -> int:
     """How long after one job the next starts where `jobs_count` like it run at a time."""
     return max(option.run_ms // max(jobs_count, 1), 1)
-
-
-def worse(one: str, other: str) -> str:
-    """The less sure of two bases."""
-    return BASES[max(BASES.index(one), BASES.index(other))]
 
 
 def quota_start(entity: Entity, over: OverQuota, now_ms: int) -> Start:

@@ -40,7 +40,8 @@ class Ends(NamedTuple):
 
     def and_(self, other: "Ends") -> "Ends":
         """These, then the others."""
-        return Ends._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
+        names = self._fields
+        return Ends._make(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names)
 
 
 class Added(NamedTuple):

@@ -6,6 +6,7 @@ JSSPP 1995, node by node). "Expected to be gone" goes by a job's time limit wher
 that a limit makes it certain.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from hutong.model.ids import JobId
 from hutong.scheduler.columns import Ints, Need, PoolColumns, Rows
 from hutong.scheduler.fit import Reserved, Room, Share, capacity, chips_kept, pack
 from hutong.scheduler.outlook import Outlook
+from hutong.scheduler.supply import worse
 
 
 class Found(NamedTuple):
@@ -39,24 +41,33 @@ class Holder(NamedTuple):
 
 
 class Hold:
-    """A reservation on a pool, with what is left on its rows for jobs that stay past its start."""
+    """A reservation on a pool, with what is left on its rows for jobs that stay past its start.
 
-    __slots__ = ("_cpu", "_exclusive", "_mem", "_position", "_whole", "holder", "rows", "start_ms")
+    `end_ms` is when its holder is expected to be gone again.
+    """
 
-    def __init__(self, holder: Holder, found: Found, need: Need) -> None:
-        self.holder = holder
+    __slots__ = (
+        "_cpu", "_mem", "_position", "_whole", "basis", "end_ms", "holder", "need", "rows",
+        "start_ms", "tasks",
+    )  # fmt: skip
+
+    def __init__(self, holder: JobId, found: Found, need: Need, *, run_ms: int) -> None:
+        self.holder = Holder(holder, found.start_ms)
         self.start_ms = found.start_ms
+        self.end_ms = found.start_ms + run_ms
+        self.basis = found.basis
+        self.need = need
         self.rows = found.rows
+        self.tasks = found.tasks
         self._position = {row: at for at, row in enumerate(found.rows.tolist())}
         self._cpu: Ints = found.cpu - need.cpu * found.tasks
         self._mem: Ints = found.mem - need.mem * found.tasks
         self._whole: Ints = found.whole - chips_kept(need) * found.tasks
-        self._exclusive = need.exclusive
 
     def left(self, need: Need, most: int) -> Ints:
         """How many tasks that stay past the start each of the rows may take, at most `most`."""
         left = np.full(len(self.rows), most, np.int64)
-        if self._exclusive or need.exclusive:
+        if self.need.exclusive or need.exclusive:
             return np.zeros_like(left)
         if need.cpu > 0:
             left = np.minimum(left, self._cpu // need.cpu)
@@ -71,7 +82,7 @@ class Hold:
         at = self._position.get(row)
         if at is None:
             return False
-        if self._exclusive or need.exclusive:
+        if self.need.exclusive or need.exclusive:
             return True
         return bool(
             (need.cpu > 0 and self._cpu[at] < need.cpu * tasks)
@@ -90,33 +101,60 @@ class Hold:
 
 def earliest(
     columns: PoolColumns, outlook: Outlook, need: Need, tasks: int, *,
-    reserved: Reserved | None, free: tuple[int, int, int], now_ms: int,
+    holds: Sequence[Hold], free: tuple[int, int, int], now_ms: int,
 ) -> Found | None:  # fmt: skip
     """The earliest time a gang fits beside what is reserved; None where it never will.
 
-    Room only grows as attempts end, so the time is found by bisection over the order of ends, from
-    where the pool as a whole, of which `free` is free now, has enough.
+    What a reservation keeps counts as taken from now until its holder is expected to be gone, so
+    that room only grows with time and the earliest time is found by bisection, from where the pool
+    as a whole, of which `free` is free now, has enough.
     """
     fractions = need.milli > 0 and not need.chips
+    times = outlook.times
+    if holds:
+        times = np.unique(np.append(times, [hold.end_ms for hold in holds]))
 
-    def room_and_tasks(count: int) -> tuple[Room, Ints]:
+    def at(index: int) -> tuple[Room, Reserved | None, Ints]:
+        count = _ended(outlook, times, index) if holds else index
         room = outlook.room_after(columns, count, fractions=fractions)
-        return room, capacity(room, need, tasks, reserved)
+        kept = reserved_at(holds, len(columns.ids), int(times[index - 1]) if index else now_ms)
+        return room, kept, capacity(room, need, tasks, kept)
 
     wanted = (need.cpu * tasks, need.mem * tasks, need.milli * tasks)
-    low, high = outlook.count_until(free, wanted), len(outlook)
-    if high < low or int(room_and_tasks(high)[1].sum()) < tasks:
+    fewest, high = outlook.count_until(free, wanted), len(times)
+    if fewest > len(outlook) or int(at(high)[2].sum()) < tasks:
         return None
+    low = int(times.searchsorted(outlook.times[fewest - 1])) + 1 if fewest else 0
     while low < high:
         middle = (low + high) // 2
-        if int(room_and_tasks(middle)[1].sum()) >= tasks:
+        if int(at(middle)[2].sum()) >= tasks:
             high = middle
         else:
             low = middle + 1
-    room, by_row = room_and_tasks(low)
-    start_ms = max(now_ms, int(outlook.times[low - 1])) if low else now_ms
+    room, kept, by_row = at(low)
+    start_ms = max(now_ms, int(times[low - 1])) if low else now_ms
+    basis = outlook.basis_of(_ended(outlook, times, low))
+    for hold in holds:
+        if hold.end_ms <= start_ms:
+            basis = worse(basis, hold.basis)
     shares = pack(by_row, tasks, columns.domains)
-    return found(room, shares, reserved, start_ms=start_ms, basis=outlook.basis_of(low))
+    return found(room, shares, kept, start_ms=start_ms, basis=basis)
+
+
+def reserved_at(holds: Sequence[Hold], count: int, time_ms: int) -> Reserved | None:
+    """What reservations keep of the `count` nodes of a pool until after a time."""
+    lasting = [hold for hold in holds if hold.end_ms > time_ms]
+    if not lasting:
+        return None
+    kept = Reserved(count)
+    for hold in lasting:
+        kept.add(hold.rows, hold.tasks, hold.need)
+    return kept
+
+
+def _ended(outlook: Outlook, times: Ints, index: int) -> int:
+    """How many attempts have ended at the `index`-th time."""
+    return int(outlook.times.searchsorted(times[index - 1], side="right")) if index else 0
 
 
 def found(

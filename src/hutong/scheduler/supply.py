@@ -24,6 +24,11 @@ BASES = ("limits", "estimates", "none")
 """What an expected end may rest on, the surest first."""
 
 
+def worse(one: str, other: str) -> str:
+    """The less sure of two bases."""
+    return max(one, other, key=BASES.index)
+
+
 class Share:
     """An attempt's share of one node, and the row it is accounted on, if on any."""
 
