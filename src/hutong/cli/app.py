@@ -33,6 +33,7 @@ COMMANDS = (
     ("completion", TOOLS, "completion:completion", "Print the completion script of a shell."),
     ("version", TOOLS, "version:version", "Print the version."),
 )
+STDIN = "/dev/stdin"
 # Commands that take a program behind `--`.
 TAKE_A_PROGRAM = ("submit", "plan")
 
@@ -64,12 +65,16 @@ def build(called: str = "") -> App:
 
 
 def prepared(arguments: list[str]) -> list[str]:
-    """Turn `submit OPTIONS -- PROGRAM WORD...` into one that cannot be mistaken for files."""
-    if not arguments or arguments[0] not in TAKE_A_PROGRAM or "--" not in arguments:
+    """Give `submit` and `plan` a command line that cannot be mistaken: the program behind `--` as
+    one option, and standard input by a name that does not look like an option."""
+    if not arguments or arguments[0] not in TAKE_A_PROGRAM:
         return arguments
-    place = arguments.index("--")
-    program = json.dumps(arguments[place + 1 :])
-    return [*arguments[:place], f"--program={program}"]
+    program: list[str] = []
+    if "--" in arguments:
+        place = arguments.index("--")
+        program = [f"--program={json.dumps(arguments[place + 1 :])}"]
+        arguments = arguments[:place]
+    return [STDIN if word == "-" else word for word in arguments] + program
 
 
 app = build()

@@ -12,6 +12,7 @@ import msgspec
 from cyclopts import Group, Parameter
 
 from hutong.cli import human, output
+from hutong.cli.app import STDIN
 from hutong.client.formats.words import BadWord
 from hutong.model import limits
 from hutong.model.errors import refuse
@@ -131,13 +132,14 @@ def _of_files(files: Sequence[str], changes: Changes) -> list[JobSpec]:
         base["tenant"] = TenantId(tenant)
     specs: list[JobSpec] = []
     for file in files:
-        shown = "<stdin>" if file == "-" else file
+        piped = file == STDIN
+        shown = "<stdin>" if piped else file
         parsed = read_jobs(
-            _stdin() if file == "-" else read_text(Path(file)),
+            _stdin() if piped else read_text(Path(file)),
             shown,
             format=changes.format or None,
             base=base,
-            attach=folder_reader(Path.cwd() if file == "-" else Path(file).parent),
+            attach=folder_reader(Path.cwd() if piped else Path(file).parent),
             now_ms=human.now_ms(),
         )
         for warning in parsed.warnings:

@@ -23,7 +23,7 @@ OK, FAILED, USAGE, INTERRUPTED, READER_LEFT = 0, 1, 2, 130, 141
 
 # Commands that read their own command line, with what to call with it.
 ELSEWHERE = {
-    "agent": "hutong.agent.__main__:main",
+    "agent": "hutong.agent.main:main",
     "simulate": "hutong.sim.cli:main",
     "demo": "hutong.cli.demo:main",
 }

@@ -28,7 +28,7 @@ def test_a_refusal_cannot_move_the_cursor(hub: FakeHub, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("jbos",), "did you mean jobs"),
+        (("jbos",), 'did you mean "jobs"'),
         (("jobs", "--stat", "x"), "did you mean --state"),
         (("jobs", "extra"), "`extra` is more than this command takes"),
         (("jobs", "--limit", "many"), "many"),
