@@ -15,6 +15,7 @@ from hutong.model.errors import HutongError, refuse
 
 Json = dict[str, Any]
 START_S = 15.0
+_SOURCE = str(Path(__file__).resolve().parents[3])
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from hutong.connectors.local.supervise import main; main(sys.argv[2])"
@@ -112,7 +113,7 @@ async def _start(root: str) -> None:
     with _appending(log) as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM,
-            str(Path(__file__).resolve().parents[3]), root,
+            _SOURCE, root,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=errors,
             cwd=root, env={}, start_new_session=True,
         )  # fmt: skip
