@@ -1,0 +1,115 @@
+"""A preview says what would happen to a job, and hands nothing in."""
+
+import msgspec
+
+from hutong.model.reasons import NoPoolMatches
+from hutong.model.states import PriorityClass
+from tests.unit.scheduler.worlds import (
+    A100,
+    ASCEND,
+    H100,
+    HOUR_MS,
+    MINUTE_MS,
+    ArraySpec,
+    SiteStatus,
+    World,
+    chips,
+    price,
+    started,
+)
+
+
+def test_a_preview_shows_every_pool_with_its_price_or_why_it_is_out() -> None:
+    world = World().pool("bj/gpu", nodes=2, chips=8, price=price(chip=10))
+    world.pool("tj/gpu", chips=8, price=price(chip=4)).pool("tj/cpu", nodes=5)
+    world.pool("zjk/h100", chips=8, model=H100).pool("lf/gpu", nodes=3, chips=8)
+    world.status("lf", SiteStatus.SILENT)
+    seen = world.preview(chips(8), estimate_ms=HOUR_MS)
+    assert [(p.pool, p.fell_to) for p in seen.places] == [
+        ("bj/gpu", ""),
+        ("tj/gpu", ""),
+        ("lf/gpu", "site_silent"),
+        ("tj/cpu", "accelerator"),
+        ("zjk/h100", "accelerator"),
+    ]
+    assert [p.nodes_count for p in seen.places] == [2, 1, 3, 5, 1]
+    assert (seen.cost_low_microcny, seen.cost_high_microcny) == (32_000_000, 80_000_000)
+    assert (seen.starts_now, seen.start_ms, seen.pool) == (True, world.now_ms, "bj/gpu")
+    candidate = seen.places[0].candidate
+    assert candidate is not None
+    assert candidate.finish_ms == world.now_ms + HOUR_MS
+
+
+def test_a_preview_agrees_with_the_cycle_that_follows() -> None:
+    world = World().pool("bj/gpu", chips=8)
+    world.runs("bj/gpu-0", chips=6, ends_in_ms=20 * MINUTE_MS)
+    world.job(chips(4))
+    for alternatives, fields in (
+        ((chips(1),), {"estimate_ms": MINUTE_MS}),
+        ((chips(1),), {"estimate_ms": HOUR_MS}),
+        ((chips(5),), {"estimate_ms": HOUR_MS}),
+        ((chips(9),), {}),
+    ):
+        seen = world.preview(*alternatives, **fields)
+        job = world.job(*alternatives, **fields)
+        plan = world.step()
+        assert seen.starts_now == (job in started(plan))
+        if not seen.starts_now:
+            assert seen.reasons == world.why(job).reasons
+            assert seen.start_ms == world.why(job).start_ms
+        world.state.dequeue(job)
+
+
+def test_a_preview_leaves_no_trace() -> None:
+    world = World().pool("bj/gpu", chips=8)
+    world.job(chips(4), array=ArraySpec(3))
+    before = world.cycle()
+    world.preview(chips(1), tenant="new/tenant")
+    world.preview(chips(4))
+    world.state.validate()
+    assert msgspec.json.encode(world.cycle()) == msgspec.json.encode(before)
+    assert "new" not in world.state.snapshot(0).tenants.by_id
+
+
+def test_a_preview_stands_behind_the_jobs_of_its_group() -> None:
+    world = World().pool("bj/gpu", chips=8)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=10 * MINUTE_MS)
+    world.job(chips(8), array=ArraySpec(3), estimate_ms=HOUR_MS)
+    world.job(priority=PriorityClass.HIGH, cpu=999)
+    seen = world.preview(chips(8), estimate_ms=HOUR_MS)
+    assert seen.jobs_ahead == 4
+    assert seen.start_ms == world.now_ms + 10 * MINUTE_MS + 3 * HOUR_MS
+    assert seen.pool == "bj/gpu"
+
+
+def test_a_preview_tells_the_reservation_the_job_would_hold() -> None:
+    world = World().pool("bj/gpu", chips=8).pool("tj/npu", chips=8, model=ASCEND)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=50 * MINUTE_MS)
+    world.runs("tj/npu-0", chips=8, ends_in_ms=20 * MINUTE_MS)
+    seen = world.preview(chips(8, A100), chips(8, ASCEND, 1000), estimate_ms=HOUR_MS)
+    assert (seen.starts_now, seen.pool) == (False, "tj/npu")
+    assert seen.start_ms == world.now_ms + 20 * MINUTE_MS
+
+
+def test_a_preview_of_what_nobody_can_run_has_no_start_and_no_price() -> None:
+    world = World().pool("bj/cpu", nodes=2)
+    seen = world.preview(chips(1), deadline_ms=1)
+    assert (seen.starts_now, seen.start_ms, seen.pool) == (False, 0, "")
+    assert (seen.cost_low_microcny, seen.cost_high_microcny) == (0, 0)
+    (reason,) = seen.reasons
+    assert isinstance(reason, NoPoolMatches)
+
+
+def test_a_preview_of_a_job_that_is_too_late_names_the_deadline() -> None:
+    world = World().pool("bj/cpu", nodes=2)
+    seen = world.preview(deadline_ms=world.now_ms + MINUTE_MS, estimate_ms=HOUR_MS)
+    assert [p.fell_to for p in seen.places] == ["deadline"]
+
+
+def test_a_preview_beyond_a_long_queue_goes_by_estimates() -> None:
+    world = World().pool("bj/cpu", cpu=4_000)
+    world.job(array=ArraySpec(3_000))
+    seen = world.preview()
+    assert (seen.starts_now, seen.jobs_ahead) == (False, 3_000)
+    assert seen.reasons[0].code == "waiting.cycle_full"
+    assert seen.start_ms > world.now_ms
