@@ -56,9 +56,10 @@ def build(called: str = "") -> App:
             made.command(path, name=name, group=group, help=shown, help_flags=(), version_flags=())
         else:
             made.command(path, name=name, group=group, help=shown)
-    made.register_install_completion_command(
-        group=TOOLS, help="Install completion for the shell in use."
-    )
+    made.command(
+        "hutong.cli.completion:install", name="--install-completion", group=TOOLS,
+        help="Install completion for the shell in use.",
+    )  # fmt: skip
     made["--help"].group = (TOOLS,)
     made["--version"].group = (TOOLS,)
     return made

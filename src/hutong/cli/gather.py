@@ -96,7 +96,7 @@ NO_COMMAND = Command()
 
 
 def gather(
-    command: str, files: Sequence[str], changes: Changes, program: Command
+    command: str, files: Sequence[Path], changes: Changes, program: Command
 ) -> tuple[JobSpec, ...]:
     """Read everything that the command line names; warnings go to stderr.
 
@@ -124,7 +124,7 @@ def gather(
     return changed
 
 
-def _of_files(files: Sequence[str], changes: Changes) -> list[JobSpec]:
+def _of_files(files: Sequence[Path], changes: Changes) -> list[JobSpec]:
     from hutong.client.formats import folder_reader, read_jobs, read_text
 
     base: dict[str, Any] = {}
@@ -132,14 +132,14 @@ def _of_files(files: Sequence[str], changes: Changes) -> list[JobSpec]:
         base["tenant"] = TenantId(tenant)
     specs: list[JobSpec] = []
     for file in files:
-        piped = file == STDIN
-        shown = "<stdin>" if piped else file
+        piped = str(file) == STDIN
+        shown = "<stdin>" if piped else str(file)
         parsed = read_jobs(
-            _stdin() if piped else read_text(Path(file)),
+            _stdin() if piped else read_text(file),
             shown,
             format=changes.format or None,
             base=base,
-            attach=folder_reader(Path.cwd() if piped else Path(file).parent),
+            attach=folder_reader(Path.cwd() if piped else file.parent),
             now_ms=human.now_ms(),
         )
         for warning in parsed.warnings:

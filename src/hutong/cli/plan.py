@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -18,7 +19,7 @@ SHOWN_OUT = 5
 
 
 def plan(
-    *files: str,
+    *files: Path,
     all_: Annotated[bool, Parameter(name=("--all", "-a"))] = False,
     json: Json = False,
     changes: Changes = NO_CHANGES,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -33,7 +34,7 @@ class Waited(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def submit(
-    *files: str,
+    *files: Path,
     wait: Annotated[bool, Parameter(name=("--wait", "-w"))] = False,
     key: str = "",
     dry_run: bool = False,
