@@ -1,11 +1,12 @@
 """Accelerators, regions and frameworks as people write them, made the catalogue's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hutong.catalog import Catalog
 from hutong.client.formats.words import BadWord, listed, milli, nearest
 from hutong.model import limits
+from hutong.model.catalogue import Accelerator
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 
 ANY = "any"
@@ -85,15 +86,11 @@ def of_stack(stack: str, milli_count: int) -> ChipWish:
     return ChipWish((AcceleratorNeed(ANY, milli_count),), FrameworkNeed(stack))
 
 
-def of_resource(catalog: Catalog, resource: str, milli_count: int) -> ChipWish | None:
-    """Ask for the chips that a Kubernetes resource stands for; None where it stands for none.
+def of_rows(rows: Sequence[Accelerator], milli_count: int) -> ChipWish:
+    """Ask for the chips that a resource of Kubernetes stands for.
 
-    A resource of more models than a job may list (`nvidia.com/gpu`) is any chip with the stack of
-    these models.
+    Of more models than a job may list (`nvidia.com/gpu`) it is any chip with their stack.
     """
-    rows = catalog.accelerators_of_resource(resource)
-    if not rows:
-        return None
     if len(rows) > limits.ALTERNATIVES:
         return of_stack(rows[0].stack, milli_count)
     return ChipWish(tuple(AcceleratorNeed(row.name, milli_count) for row in rows))

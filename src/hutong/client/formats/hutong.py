@@ -404,7 +404,7 @@ _READINGS: dict[str, Callable[[Node, Draft], None]] = {
     "where": _read_where,
     "depends_on": _read_depends_on,
     "retry": _read_retry,
-    "grace": _put("grace_ms", lambda node: node.read(times.duration_or_zero_ms)),
+    "grace": _put("grace_ms", lambda node: node.read(times.grace_ms)),
     "preemptible": _put("preemptible", Node.flag),
     "min_run": _put("min_run_ms", lambda node: node.read(times.duration_or_zero_ms)),
     "exclusive": _put("exclusive", Node.flag),

@@ -112,7 +112,10 @@ def _read_labels(node: Node, draft: Draft) -> None:
         text = value.quoted_text(empty=True)
         if name == QUEUE_LABEL:
             if not is_tenant(text):
-                raise value.bad("a queue is a tenant here, and this is no tenant's name", "")
+                raise value.bad(
+                    "a queue is a tenant here, and this is no tenant's name",
+                    "Use lower-case letters, digits, `-` and `.`.",
+                )
             draft.put("tenant", TenantId(text), value.place)
         elif name == PRIORITY_LABEL:
             _put_priority(value, draft)

@@ -147,17 +147,18 @@ def _needed(resource: str, request: Node | None, limit: Node, draft: Draft) -> N
 
 def _read_chips(resource: str, node: Node, draft: Draft) -> bool:
     """Ask for the chips that a resource stands for; none of them is no need at all."""
-    number = node.read(_quantity)
-    if number.denominator != 1 or number > _MOST_CHIPS:
-        raise node.bad(f"it is not a whole number up to {_MOST_CHIPS}", "Ask for whole chips.")
-    wish = chips.of_resource(draft.source.catalog, resource, int(number) * 1000)
-    if wish is None:
+    rows = draft.source.catalog.accelerators_of_resource(resource)
+    if not rows:
         known = {row.k8s_resource: None for row in draft.source.catalog.accelerators.values()}
         like = words.nearest(resource, known)
         advice = f"Did you mean `{like}`?" if like else f"Known here: {', '.join(known)}."
         raise node.unsupported(resource, "the hub counts no such resource", advice)
+    number = node.read(_quantity)
+    if number.denominator != 1 or number > _MOST_CHIPS:
+        raise node.bad(f"it is not a whole number up to {_MOST_CHIPS}", "Ask for whole chips.")
     if number == 0:
         return False
+    wish = chips.of_rows(rows, int(number) * 1000)
     draft.put("needs.accelerators", wish.needs, node.place)
     if wish.stack is not None:
         draft.add_framework(wish.stack, node.place)

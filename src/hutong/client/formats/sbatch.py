@@ -72,7 +72,7 @@ def read(source: Source) -> tuple[list[JobSpec], list[FileWarning]]:
 def _keep_the_later(said: dict[str, Said], one: str, other: str) -> None:
     """Of two options that contradict each other the later counts, as in Slurm."""
     if one in said and other in said:
-        del said[one if said[one].line < said[other].line else other]
+        del said[next(name for name in said if name in {one, other})]
 
 
 def _file_name(file: str) -> str:

@@ -58,6 +58,7 @@ def options(source: Source, draft: Draft) -> dict[str, Said]:
                 option.line, option.word,
                 f"It stands in line {said[option.name].line} already; this one counts.",
             )  # fmt: skip
+            del said[option.name]  # so that `said` is in the order in which options count
         said[option.name] = option
     _check_lines_of_others(source, draft, said)
     return said
@@ -99,7 +100,7 @@ def _options_of_line(source: Source, number: int, text: str) -> Iterator[Said]:
         if token.startswith("--") and len(token) > 2:
             option, took = _long(source, number, token, following)
             yield option
-        elif token.startswith("-") and len(token) > 1:
+        elif token.startswith("-") and token not in {"-", "--"}:
             found, took = _short(source, number, token, following)
             yield from found
         else:

@@ -210,7 +210,7 @@ class _Shape:
 
     def _chip(self, option: Said, gres: str, parts: list[str]) -> Chips:
         count, model = 1, ""
-        if parts and re.fullmatch(r"[0-9]+(\([A-Z:0-9,-]*\))?", parts[-1]) and len(parts) < 3:
+        if parts and re.fullmatch(r"[0-9]+", parts[-1]) and len(parts) < 3:
             count = self._number(option.name, _MOST_CHIPS * limits.GANG_TASKS, parts[-1]) or 1
             parts = parts[:-1]
         if parts:

@@ -154,8 +154,7 @@ def _read_mounts(node: Node, draft: Draft) -> None:
                 "Fetch it in `setup`, or keep it at the site.",
             )
         name = target.removeprefix("./")
-        problem = problem_of_relative_path(name)
-        if problem:
+        if name.startswith("~") or problem_of_relative_path(name):
             raise value.unsupported(
                 target,
                 "files travel into the job's own directory only",

@@ -51,6 +51,14 @@ def duration_or_zero_ms(word: str) -> int:
     return 0 if re.fullmatch(r"0(ms|[wdhms])?", word) else duration_ms(word)
 
 
+def grace_ms(word: str) -> int:
+    """Read the time between SIGTERM and SIGKILL."""
+    total_ms = duration_or_zero_ms(word)
+    if total_ms > limits.GRACE_MS:
+        raise BadWord(f"the limit is {limits.GRACE_MS // 3_600_000} hour", _WANTED)
+    return total_ms
+
+
 def _problem_of_duration(word: str) -> str:
     if word.startswith("-"):
         return "it is negative"
