@@ -40,6 +40,7 @@ class PoolFacts:
         self.catalog = catalog
         self.site = Words([columns.pool.site for columns in order])
         self.pool = Words([columns.pool.id for columns in order])
+        self.pool_name = Words([columns.pool.id.rpartition("/")[2] for columns in order])
         self.region = Words([site.region if site else "" for site in sites])
         self.jurisdiction = Words([site.jurisdiction if site else "" for site in sites])
         self.owner = Words([site.owner if site else "" for site in sites])

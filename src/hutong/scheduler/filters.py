@@ -119,9 +119,11 @@ def site(ask: Ask, pools: PoolFacts) -> Mask:
 
 
 def pool(ask: Ask, pools: PoolFacts) -> Mask:
-    """The pool is one of those named."""
+    """The pool is one of those named: `SITE/POOL`, or `POOL` at any site."""
     wanted = ask.shape.constraints.pools
-    return pools.pool.among(wanted) if wanted else _all(pools)
+    if not wanted:
+        return _all(pools)
+    return pools.pool.among(wanted) | pools.pool_name.among(wanted)
 
 
 def node_size(ask: Ask, pools: PoolFacts) -> Mask:
