@@ -48,7 +48,7 @@ def settings_page() -> str:
         "file, and a file that belongs to another user is passed over. `hutong doctor` says "
         "which one is used and why.",
         "A `client.json` is written by a hub for the clients on its machine, with mode 0600:",
-        '```json\n{"url": "http://127.0.0.1:8650", "token": "hut_..."}\n```',
+        '```json\n{"url": "http://127.0.0.1:8470", "token": "hut_..."}\n```',
     )
 
 

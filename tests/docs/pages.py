@@ -13,7 +13,7 @@ DOCS = ROOT / "docs"
 _FENCE = re.compile(
     r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)\s*$", re.MULTILINE | re.DOTALL
 )
-_MARK = re.compile(r"<!-- (run|file: (?P<file>[^\s>]+)|not run: [^>]+) -->\s*\Z")
+_MARK = re.compile(r"<!-- (run|run: output varies|run: it fails|file: [^\s>]+) -->\s*\Z")
 _LINK = re.compile(
     r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)"
 )
