@@ -192,18 +192,17 @@ def _fair_leaves(cursors: Iterable[Cursor]) -> dict[str, _Leaf]:
 
 def _link(root: _Branch, leaves: dict[str, _Leaf], ledger: Ledger) -> None:
     """Hang the leaves below branches for every tenant above them, and those below the root."""
-    members: dict[str, list[_Leaf | _Branch]] = {}
+    members: dict[str | None, list[_Leaf | _Branch]] = {}
     branches: dict[str, _Branch] = {}
 
     def hang(node: _Leaf | _Branch, parent: Entity | None) -> None:
-        name = parent.id if parent is not None else ""
-        members.setdefault(name, []).append(node)
-        if parent is not None and name not in branches:
-            branches[name] = _Branch(parent)
-            hang(branches[name], parent.parent)
+        members.setdefault(parent.id if parent is not None else None, []).append(node)
+        if parent is not None and parent.id not in branches:
+            branches[parent.id] = _Branch(parent)
+            hang(branches[parent.id], parent.parent)
 
     def build(branch: _Branch) -> None:
-        for node in members.get(branch.id, ()):
+        for node in members.get(branch.entity.id if branch.entity is not None else None, ()):
             if isinstance(node, _Branch):
                 build(node)
             branch.heap.append(_child(node, ledger))
