@@ -101,7 +101,10 @@ class DomesticRule(StrEnum):
 
 
 class Constraints(msgspec.Struct, frozen=True):
-    """Where a job may run. Empty tuples do not constrain."""
+    """Where a job may run. Empty tuples do not constrain.
+
+    A pool is named `SITE/POOL`, or `POOL` for a pool of this name at any site.
+    """
 
     regions: tuple[str, ...] = ()
     jurisdictions: tuple[str, ...] = ()
