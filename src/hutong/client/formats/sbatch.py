@@ -116,7 +116,7 @@ def _check_commands(source: Source, draft: Draft) -> None:
                 problem=f"the script is started on each of {nodes} nodes, so that each would start "
                 "the whole program",
                 advice="Ask for one node, or use a launcher that is started once on each node, "
-                "such as `torchrun --node_rank=$SLURM_NODEID`.",
+                "such as `torchrun --node_rank=$SLURM_PROCID`.",
             )  # fmt: skip
         if word.text in ONLY_ASK:
             draft.warn(word.line, word.text, "A site that is no Slurm cluster has no such command.")
@@ -125,6 +125,13 @@ def _check_commands(source: Source, draft: Draft) -> None:
         moves = moves or word.text == "cd"
         if _RELATIVE_FILE.fullmatch(word.written):
             missing.append((word.line, word.written))
+    if nodes > 1 and (found := re.search(r"\bSLURM_NODEID\b", source.text)):
+        draft.warn(
+            source.text.count("\n", 0, found.start()) + 1,
+            found[0],
+            "Two tasks may share a machine and have one SLURM_NODEID; SLURM_PROCID numbers them "
+            "all.",
+        )
     if missing and not moves:
         draft.warn(
             *missing[0],

@@ -66,7 +66,7 @@ def read_shape(source: Source, draft: Draft, said: dict[str, Said]) -> None:
         draft.put("needs.memory_mib", memory[0], memory[1])
     if found is not None:
         _put_chips(source, draft, found)
-    if nodes.tasks_each > 1:
+    if nodes.tasks_each > 1 or nodes.number > 1:
         _put_environment(draft, said, nodes)
 
 
@@ -99,20 +99,24 @@ def _put_chips(source: Source, draft: Draft, found: Chips) -> None:
 
 
 def _put_environment(draft: Draft, said: dict[str, Said], nodes: Nodes) -> None:
-    """Several of Slurm's tasks share a node: scripts hand their numbers to a launcher."""
+    """Give a launcher in the script the numbers that Slurm would give it.
+
+    A site counts one task a node, and may put two of them on one large machine.
+    """
     each = str(nodes.tasks_each)
-    everywhere = f"{each}(x{nodes.number})" if nodes.number > 1 else each
     total = str(nodes.number * nodes.tasks_each)
     env = {
+        "SLURM_NNODES": str(nodes.number),
+        "SLURM_JOB_NUM_NODES": str(nodes.number),
         "SLURM_NTASKS": total,
         "SLURM_NPROCS": total,
         "SLURM_NTASKS_PER_NODE": each,
-        "SLURM_TASKS_PER_NODE": everywhere,
+        "SLURM_TASKS_PER_NODE": f"{each}(x{nodes.number})" if nodes.number > 1 else each,
     }
-    if "cpus-per-task" in said:
+    if "cpus-per-task" in said and nodes.tasks_each > 1:
         env["SLURM_CPUS_PER_TASK"] = said["cpus-per-task"].value
-    place = (said.get("ntasks-per-node") or said["ntasks"]).place
-    draft.put("program.env", env, place)
+    option = next(said[name] for name in ("nodes", "ntasks-per-node", "ntasks") if name in said)
+    draft.put("program.env", env, option.place)
 
 
 class _Shape:

@@ -160,14 +160,23 @@ def test_unknown_chips_are_refused_by_their_word(line: str, word: str, advice: s
 def test_a_script_sees_how_many_of_slurms_tasks_share_its_node() -> None:
     job = one(script("-N 2 -n 8 -c 3"))
     assert job.program.env == {
+        "SLURM_NNODES": "2",
+        "SLURM_JOB_NUM_NODES": "2",
         "SLURM_NTASKS": "8",
         "SLURM_NPROCS": "8",
         "SLURM_NTASKS_PER_NODE": "4",
         "SLURM_TASKS_PER_NODE": "4(x2)",
         "SLURM_CPUS_PER_TASK": "3",
     }
-    assert one(script("-N 2 -c 3")).program.env == {}
+    assert one(script("-N 2 -c 3")).program.env["SLURM_TASKS_PER_NODE"] == "1(x2)"
+    assert one(script("-c 3")).program.env == {}
     assert one(script("-n 4")).program.env["SLURM_TASKS_PER_NODE"] == "4"
+
+
+def test_a_number_that_two_tasks_may_share_is_warned_of() -> None:
+    body = "torchrun --node_rank=$SLURM_NODEID /data/train.py"
+    assert (3, "SLURM_NODEID") in warned(parse(script("-N 2", body=body)))
+    assert not warned(parse(script(body=body)))
 
 
 def test_a_gang_is_warned_that_the_script_starts_on_every_node() -> None:
