@@ -57,6 +57,7 @@ DIALECTS = (
     ("Slurm's", ("SLURM",)),
     ("SkyPilot's", ("SKYPILOT_",)),
     ("Kubernetes'", ("JOB_COMPLETION_INDEX",)),
+    ("Python's", ("PYTHON",)),
 )
 
 
@@ -71,10 +72,14 @@ def environment_page() -> str:
             ((code(name), code(variables[name]), meanings.TASK_VARIABLES[name]) for name in own),
         ),
     ]
+    left = [name for name in variables if name not in own]
     for dialect, prefixes in DIALECTS:
-        rows = [(code(name), code(variables[name].replace("\n", "\\n")))
-                for name in variables if name.startswith(prefixes)]  # fmt: skip
+        names = [name for name in left if name.startswith(prefixes)]
+        left = [name for name in left if name not in names]
+        rows = [(code(name), code(variables[name].replace("\n", "\\n"))) for name in names]
         parts += [f"## {dialect}", table(("variable", "example"), rows)]
+    if left:
+        raise ValueError(f"variables of a task that belong to no dialect: {left}")
     stacks = environment.VISIBLE_DEVICES.items()
     return page(
         "The environment of a task",

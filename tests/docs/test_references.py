@@ -1,12 +1,15 @@
 """The reference is what the program says, and the program says all that it does."""
 
 import ast
+import re
 import string
 import typing
 
 import msgspec
 import pytest
 
+from hutong.cli.app import COMMANDS
+from hutong.cli.reference import Described, describe
 from hutong.lifecycle import events
 from hutong.model import limits
 from hutong.model.errors import CATALOGUE
@@ -19,7 +22,10 @@ from hutong.model.states import (
     JobState,
     PriorityClass,
 )
+from hutong.server.endpoint import Endpoint
+from hutong.server.endpoints import ENDPOINTS
 from hutong.server.metrics import DOCUMENTED
+from hutong.server.openapi import codes_of, openapi
 from scripts.reference import meanings, model_pages
 from scripts.reference.pages import PAGES
 from scripts.reference.program_pages import task_variables
@@ -139,6 +145,51 @@ def test_every_limit_is_on_the_page_and_is_kept_somewhere() -> None:
     assert names == [name for name in vars(limits) if name.isupper() and name not in {"KIB", "MIB"}]
     assert [name for name in names if f"| `{name}` |" not in text] == []
     assert [name for name in names if name not in used] == []
+
+
+# API and command line
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_every_endpoint_has_its_section(endpoint: Endpoint) -> None:
+    path = re.sub(r":[a-z]+}", "}", endpoint.path)
+    sections = reference("api.md").split("\n### ")
+    section = next(part for part in sections if part.startswith(f"`{endpoint.method} {path}`\n"))
+    assert endpoint.summary in section
+    for scope in endpoint.scopes:
+        assert scope.value in section
+    for error in endpoint.errors:
+        assert f"[`{error}`](errors.md#{slug(error)})" in section
+    for field in msgspec.structs.fields(endpoint.query) if endpoint.query else ():
+        assert f"| `{field.encode_name}` |" in section
+
+
+def test_the_table_has_what_the_description_for_programs_has() -> None:
+    described = {
+        (method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods
+    }
+    assert described == {(e.method, re.sub(r":[a-z]+}", "}", e.path)) for e in ENDPOINTS}
+
+
+def test_every_error_that_an_endpoint_names_is_in_the_catalogue() -> None:
+    assert {code for e in ENDPOINTS for code in codes_of(e)} - set(CATALOGUE) == set()
+
+
+@pytest.mark.parametrize("command", describe(), ids=lambda command: " ".join(command.words))
+def test_every_command_and_flag_has_its_entry(command: Described) -> None:
+    name = f"hutong {' '.join(command.words)}"
+    sections = reference("cli.md").split("\n##")
+    section = next(part for part in sections if part.startswith(f"# `{name}`\n"))
+    shared = next(part for part in sections if part.startswith(" Which hub\n"))
+    assert command.summary in section
+    for option in command.options:
+        for spelling in option.names or (option.value,):
+            assert f"`{spelling}" in section + shared, f"{name} {spelling}"
+
+
+def test_every_command_of_the_program_is_described() -> None:
+    described = {command.words[0] for command in describe()}
+    assert described == {name for name, *_ in COMMANDS}
 
 
 # Metrics and settings
