@@ -5,7 +5,7 @@ from hutong.lifecycle.records import Attempt, Job, SiteRecord
 from hutong.lifecycle.state import HubState
 from hutong.lifecycle.timers import Timers
 from hutong.model.errors import refuse
-from hutong.model.ids import AttemptId, JobId
+from hutong.model.ids import AttemptId
 from hutong.model.reasons import ArrayLimit, AwaitsJobs, CancelledByUser, NotBefore, Preempted
 from hutong.model.states import (
     ATTEMPT_MOVES,
@@ -105,8 +105,7 @@ class Ground:
 
     def mark_stopping(self, attempt: Attempt) -> None:
         """Tell the scheduler that an attempt makes room."""
-        for_job = JobId(attempt.stop.by) if isinstance(attempt.stop, Preempted) else None
-        self.scheduler.mark_stopping(attempt.id, for_job)
+        self.scheduler.mark_stopping(attempt.id)
 
     def archive(self, job: Job) -> None:
         """A job that is over and settled leaves the memory; the store keeps its rows."""

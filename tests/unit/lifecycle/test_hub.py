@@ -2,6 +2,7 @@
 
 import pytest
 
+from hutong.catalog import load_catalog
 from hutong.lifecycle import commands as do
 from hutong.lifecycle import events as ev
 from hutong.lifecycle.admission import Accepted
@@ -386,7 +387,7 @@ def test_replayed_journal_and_snapshot_give_the_same_state(world: World) -> None
     world.begin(orders[0])
     world.finish(orders[1].attempt, ExitCode(1))
     world.do(do.Cancel(jobs[3], "ann"))
-    machine = type(world.machine)(world.machine.scheduler.catalog)
+    machine = type(world.machine)(load_catalog())
     for entry in world.entries:
         machine.replay(entry)
     machine.validate()
@@ -396,7 +397,7 @@ def test_replayed_journal_and_snapshot_give_the_same_state(world: World) -> None
         record.lease_until_ms = heard[site].lease_until_ms
         record.session = heard[site].session
     assert machine.dump() == world.machine.dump()
-    loaded = type(world.machine)(world.machine.scheduler.catalog)
+    loaded = type(world.machine)(load_catalog())
     loaded.load(world.machine.dump())
     loaded.validate()
     assert loaded.dump() == world.machine.dump()
