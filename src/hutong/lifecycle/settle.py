@@ -21,12 +21,14 @@ def settle_attempt(turn: Turn, attempt: Attempt, reason: EndedReason) -> None:
     verdict = judge(Case(job.spec.retry, tries, reason, cancelling))
     if verdict.state is None:
         turn.emit(ev.JobRequeued(job.id, attempt.id, reason, element))
-        if _past_deadline(job, turn.now_ms) and not job.elements.live:
-            end_job(turn, job, JobState.CANCELLED, DeadlinePassed(job.spec.deadline_ms))
     elif element is None:
         end_job(turn, job, verdict.state, reason)
     else:
         end_element(turn, job, element, verdict.state, reason)
+    over = job.state in TERMINAL_JOB_STATES or bool(job.elements.live)
+    if not over and _past_deadline(job, turn.now_ms):
+        # The deadline came while elements ran; those that still wait can start no more.
+        end_job(turn, job, JobState.CANCELLED, DeadlinePassed(job.spec.deadline_ms))
 
 
 def end_element(turn: Turn, job: Job, element: int, state: JobState, reason: EndedReason) -> None:
