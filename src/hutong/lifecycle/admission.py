@@ -165,7 +165,10 @@ def drain_site(turn: Turn, command: DrainSite) -> None:
 def drain_node(turn: Turn, command: DrainNode) -> None:
     """Keep new work away from a node; what runs there ends in its own time."""
     record = turn.state.sites.get(split_node(command.node)[0])
-    if record is None or not any(node.id == command.node for node in record.inventory.nodes):
+    drained = record is not None and command.node in record.drained_nodes  # it may be away
+    if record is None or not (
+        drained or any(node.id == command.node for node in record.inventory.nodes)
+    ):
         raise refuse("node.not_found", node=command.node)
-    if (command.node in record.drained_nodes) is not command.draining:
+    if drained is not command.draining:
         turn.emit(ev.NodeDrained(command.node, command.draining))
