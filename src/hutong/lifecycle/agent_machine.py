@@ -106,6 +106,7 @@ class AgentMachine:
         self._send_from_ms = 0
         self._beat_at_ms = 0
         self._failures = 0
+        self._heard = 0
         # The lease
         self._lease_until_ms = 0
         self._lease_grace_ms = 0
@@ -239,6 +240,7 @@ class AgentMachine:
         self._in_flight = None
         self._failures = 0
         reply = event.reply
+        self._heard = reply.position
         self.draining = reply.draining
         self._renew(reply.lease_ttl_ms)
         for settled in reply.settled:
@@ -401,6 +403,7 @@ class AgentMachine:
             observations=tuple(self._known[attempt].seen for attempt in named),
             description=self.site if full else None,
             inventory=self.inventory if with_inventory else None,
+            heard=self._heard,
         )
         self._effects.append(SendSync(self._number, request))
 

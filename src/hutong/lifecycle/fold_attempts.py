@@ -70,7 +70,7 @@ def attempt_moved(ground: Ground, event: ev.AttemptMoved, entry: ev.Entry) -> No
     """A site was seen to get on with an attempt."""
     attempt = ground.state.attempts[event.attempt]
     job = ground.state.jobs[attempt.job]
-    attempt.known = True
+    attempt.known_at = attempt.known_at or entry.position
     ground.state.sites[attempt.site].unsent.pop(attempt.id, None)
     attempt.started_ms = attempt.started_ms or event.started_ms
     if event.started_ms and not job.started_ms:

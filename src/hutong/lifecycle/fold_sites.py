@@ -35,6 +35,7 @@ def site_described(ground: Ground, event: ev.SiteDescribed, entry: ev.Entry) -> 
         ground.state.sites[event.site.id] = record
     else:
         record.site = event.site
+    record.described_at = entry.position
     ground.scheduler.put_site(event.site)
     ground.show_status(record)
 
@@ -43,6 +44,7 @@ def inventory_changed(ground: Ground, event: ev.InventoryChanged, entry: ev.Entr
     """Replace a site's pools and nodes."""
     record = ground.state.sites[event.site]
     record.inventory = event.inventory
+    record.described_at = entry.position
     ground.scheduler.put_inventory(event.site, event.inventory)
     for node in record.drained_nodes:
         ground.show_node(record, node)

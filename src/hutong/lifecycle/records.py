@@ -100,8 +100,8 @@ class Job(msgspec.Struct):
 class Attempt(msgspec.Struct):
     """One execution that still matters: live, or lost with its site not heard since.
 
-    `known` says that the site was heard to know it; `stop` why it should end, None while it
-    should run.
+    `known_at` is the journal position at which the site was heard to know it, 0 before; `stop` says
+    why it should end, None while it should run.
     """
 
     id: AttemptId
@@ -123,7 +123,7 @@ class Attempt(msgspec.Struct):
     placed_reason: PlaceReason
     explanation: Explanation
     state: AttemptState = AttemptState.PLACED
-    known: bool = False
+    known_at: int = 0
     started_ms: int = 0
     ended_ms: int = 0
     stop: EndedReason | None = None
@@ -218,7 +218,8 @@ class SiteRecord(msgspec.Struct):
     """A site as the hub knows it.
 
     `heard_ms`, `session` and `lease_until_ms` come from syncs and are not in the journal: a hub
-    that starts takes every lease as just renewed.
+    that starts takes every lease as just renewed. `described_at` is the journal position of the
+    last change of the description or the inventory.
     """
 
     site: Site
@@ -229,6 +230,7 @@ class SiteRecord(msgspec.Struct):
     heard_ms: int = 0
     session: str = ""
     lease_until_ms: int = 0
+    described_at: int = 0
     attempts: dict[AttemptId, bool] = {}
     """Live attempts of the site, and lost ones until it tells what became of them."""
     unsent: dict[AttemptId, bool] = {}

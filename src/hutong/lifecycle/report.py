@@ -1,5 +1,7 @@
 """An agent's report: what the hub learns of a site, and what it answers should be true there."""
 
+import msgspec
+
 from hutong.lifecycle import events as ev
 from hutong.lifecycle.records import Attempt, SiteRecord
 from hutong.lifecycle.settle import settle_attempt
@@ -14,32 +16,57 @@ from hutong.model.reasons import EndedReason, Fenced, ProcessLost
 from hutong.model.states import AttemptState, FailureClass
 from hutong.model.supply import Inventory, Site
 
+NOTHING = Inventory((), ())
 _RANK = {state: rank for rank, state in enumerate(AttemptState)}
 
 
 def report(turn: Turn, request: SyncRequest) -> SyncReply:
     """Take a report in, renew the site's lease, and answer what should be true."""
     check_report(request)
+    if request.heard > turn.state.position:  # of a journal that was replaced by an older copy
+        request = msgspec.structs.replace(request, heard=0)
+    outdated = _describe(turn, request)
     record = turn.state.sites.get(request.site)
-    if request.description is not None and (record is None or record.site != request.description):
-        turn.emit(ev.SiteDescribed(request.description))
-        record = turn.state.sites[request.site]
     if record is None:
-        return SyncReply(resync=True)
-    if request.inventory is not None and request.inventory != record.inventory:
-        turn.emit(ev.InventoryChanged(request.site, request.inventory))
+        return SyncReply(resync=True, position=turn.state.position)
+    if request.full and (request.heard or not record.session):
+        record.session = request.session
+    current = record.session == request.session
+    # A list that heard of nothing cannot tell what is gone.
+    outdated |= request.full and not request.heard and bool(record.attempts)
     record.heard_ms = max(record.heard_ms, turn.now_ms)
     record.lease_until_ms = max(record.lease_until_ms, turn.now_ms + LEASE_TTL_MS)
     settled: list[AttemptId] = []
     strangers: list[AttemptId] = []
     for observation in request.observations:
-        _observe(turn, record, observation, settled, strangers)
-    if request.full:
-        _miss(turn, record, {observation.attempt for observation in request.observations})
-        record.session = request.session
-    if record.silent and record.session == request.session:
+        # A session that is over may still be heard; of it only ends are facts.
+        if current or observation.ended is not None:
+            _observe(turn, record, observation, settled, strangers)
+    if request.full and current:
+        _miss(turn, record, request)
+    if record.silent and current:
         turn.emit(ev.SiteReturned(request.site))
-    return _answer(turn, record, settled, strangers, known=record.session == request.session)
+    return _answer(turn, record, settled, strangers, current=current, outdated=outdated)
+
+
+def _describe(turn: Turn, request: SyncRequest) -> bool:
+    """Take the description and the inventory, unless the hub has newer ones: that gives True."""
+    record = turn.state.sites.get(request.site)
+    if record is None:
+        if request.description is None:
+            return False
+        turn.emit(ev.SiteDescribed(request.description))
+        record = turn.state.sites[request.site]
+    site, inventory = request.description, request.inventory
+    new_site = site is not None and site != record.site
+    new_inventory = inventory is not None and inventory != record.inventory
+    if request.heard < record.described_at and record.inventory != NOTHING:
+        return new_site or new_inventory
+    if new_site and site is not None:
+        turn.emit(ev.SiteDescribed(site))
+    if new_inventory and inventory is not None:
+        turn.emit(ev.InventoryChanged(request.site, inventory))
+    return False
 
 
 def check_report(request: SyncRequest) -> None:
@@ -145,17 +172,23 @@ def _moved(turn: Turn, attempt: Attempt, seen: Observation) -> None:
         state = seen.state
     later = _RANK[state] > _RANK[attempt.state]
     started = bool(seen.started_ms) and not attempt.started_ms
-    if later or started or not attempt.known:
+    if later or started or not attempt.known_at:
         if not later and attempt.state is not AttemptState.STOPPING:
             state = attempt.state if attempt.state is not AttemptState.PLACED else state
         turn.emit(ev.AttemptMoved(attempt.id, state, seen.started_ms))
 
 
-def _miss(turn: Turn, record: SiteRecord, seen: set[AttemptId]) -> None:
-    """A full report leaves out what is not there."""
+def _miss(turn: Turn, record: SiteRecord, request: SyncRequest) -> None:
+    """A full report leaves out what is not there any more.
+
+    That says something only of what its session had told the hub of, and heard back, before it
+    looked: anything else may have started since. An attempt that was to stop and was never known
+    is told as ended by the agent itself, in answer to its stop order.
+    """
+    seen = {observation.attempt for observation in request.observations}
     for attempt_id in list(record.attempts):
-        attempt = turn.state.attempts.get(attempt_id)
-        if attempt is None or attempt_id in seen:
+        attempt = turn.state.attempts[attempt_id]
+        if attempt_id in seen or not 0 < attempt.known_at <= request.heard:
             continue
         if not attempt.is_live:
             turn.emit(
@@ -166,7 +199,7 @@ def _miss(turn: Turn, record: SiteRecord, seen: set[AttemptId]) -> None:
                     attempt.ended_ms,
                 )
             )
-        elif attempt.known or attempt.stop is not None:
+        else:
             reason: EndedReason = attempt.stop or ProcessLost()
             ended_ms = turn.now_ms if attempt.started_ms else 0
             ended_ms = max(attempt.started_ms, ended_ms)
@@ -180,10 +213,11 @@ def _answer(
     settled: list[AttemptId],
     strangers: list[AttemptId],
     *,
-    known: bool,
+    current: bool,
+    outdated: bool,
 ) -> SyncReply:
     start: list[AttemptOrder] = []
-    if known:
+    if current:
         for attempt_id in record.unsent:
             if len(start) == SYNC_ORDERS:
                 break
@@ -197,9 +231,10 @@ def _answer(
         tuple(settled),
         LEASE_TTL_MS,
         limits.HEARTBEAT_MS,
-        not known,
-        len(record.unsent) > len(start) and known,
+        outdated or not current,
+        len(record.unsent) > len(start) and current,
         record.draining,
+        turn.state.position,
     )
 
 

@@ -22,6 +22,10 @@ class SyncRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     site still knows, and what it leaves out is not there; else it holds what changed since the
     last answered sync. A session's first sync is full and carries `description` and `inventory`;
     so does the next one after any sync that failed (its answer may have been lost).
+
+    `heard` is the `position` of the last answer that the session took before it looked, 0 before
+    the first. A request that was under way for long says by it how little it can know: what became
+    known at the hub later is not missing because an old list does not name it.
     """
 
     site: SiteId
@@ -31,6 +35,7 @@ class SyncRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     description: Site | None = None
     inventory: Inventory | None = None
     sent_ms: int = 0
+    heard: int = 0
 
 
 class SyncReply(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,8 +43,9 @@ class SyncReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `start`: attempts that the agent has not been heard to know. `stop`: attempts that should not
     run; repeated until they are seen to have ended. `settled`: ended attempts whose end is in the
-    journal, which the agent may forget. `resync`: the hub does not know this session, so the next
-    sync must be full. `more`: further orders wait, sync again at once.
+    journal, which the agent may forget. `resync`: the hub does not know this session, or knows
+    something newer than the request, so the next sync must be full. `more`: further orders wait,
+    sync again at once. `position` is the hub's journal position as of this answer.
     """
 
     start: tuple[AttemptOrder, ...] = ()
@@ -50,3 +56,4 @@ class SyncReply(msgspec.Struct, frozen=True, omit_defaults=True):
     resync: bool = False
     more: bool = False
     draining: bool = False
+    position: int = 0

@@ -56,8 +56,9 @@ class World:
         )
 
     def report(self, site: str = "bj", *seen: Observation, **fields: object) -> SyncReply:
-        """An agent's sync."""
+        """A sync of an agent that has heard all that the hub knows."""
         fields.setdefault("session", "s1")
+        fields.setdefault("heard", self.machine.state.position)
         request = SyncRequest(SiteId(site), observations=seen, **fields)  # type: ignore[arg-type]
         answer = self.do(do.Report(request)).answer
         assert isinstance(answer, SyncReply)
