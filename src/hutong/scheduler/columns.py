@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from hutong.model.ids import NodeId
 from hutong.model.limits import TASK_ACCELERATOR_MILLI
+from hutong.model.resources import Amount
 from hutong.model.supply import Node, NodeCondition, Pool
 from hutong.scheduler.shapes import WHOLE_MILLI
 
@@ -59,6 +60,11 @@ def need_of(cpu_milli: int, memory_mib: int, accelerator_milli: int, *, exclusiv
     chips = -(-milli // WHOLE_MILLI) if milli >= WHOLE_MILLI else 0
     milli = chips * WHOLE_MILLI or milli
     return Need(clamp(max(cpu_milli, 0)), clamp(max(memory_mib, 0)), milli, chips, exclusive)
+
+
+def amount_of(need: Need) -> Amount:
+    """What a task takes, as an amount."""
+    return Amount(need.cpu, need.mem, need.milli)
 
 
 def clamp(amount: int) -> int:

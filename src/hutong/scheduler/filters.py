@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 
 from hutong.model.job import DomesticRule
-from hutong.model.resources import AcceleratorNeed, Amount
+from hutong.model.resources import AcceleratorNeed
 from hutong.model.supply import cost_microcny
-from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, need_of
+from hutong.scheduler.columns import Ints, Mask, PoolColumns, amount_of, need_of
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.records import AcceleratorCatalog, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI, Shape
@@ -60,11 +60,6 @@ class Ask:
 
 
 Filter = Callable[[Ask, PoolFacts], Mask]
-
-
-def amount_of(need: Need) -> Amount:
-    """A task's need as an amount."""
-    return Amount(need.cpu, need.mem, need.milli)
 
 
 def accelerator(ask: Ask, pools: PoolFacts) -> Mask:

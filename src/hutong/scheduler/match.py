@@ -9,13 +9,12 @@ import numpy as np
 from hutong.model.job import DomesticRule, Objective
 from hutong.model.resources import Amount
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
-from hutong.scheduler.columns import PoolColumns
+from hutong.scheduler.columns import PoolColumns, amount_of
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import (
     FILTERS,
     PASSED,
     Ask,
-    amount_of,
     first_failed,
     latest_start_ms,
 )

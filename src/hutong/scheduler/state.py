@@ -56,6 +56,10 @@ class SchedulerState:
         accounted again when the node comes back.
         """
         self._supply.put_inventory(site, inventory)
+        for running in self._supply.charged_by_pool(site):
+            self._tenants.discharge(running)
+            self._supply.renew_charge(running)
+            self._tenants.charge(running)
 
     def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
         """Say whether new work may go to a node."""

@@ -16,7 +16,7 @@ from hutong.model.attempt import NodeShare
 from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
-from hutong.scheduler.columns import PoolColumns, need_of
+from hutong.scheduler.columns import PoolColumns, amount_of, need_of
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 
@@ -43,7 +43,10 @@ class Share:
 
 
 class Running:
-    """An attempt that holds capacity. `held` is what its tenant is charged."""
+    """An attempt that holds capacity.
+
+    `held` is what its tenant is charged: its tasks' needs, or whole nodes where it is exclusive.
+    """
 
     __slots__ = ("attempt", "held", "model", "need", "number", "shares", "stopping")
 
@@ -142,16 +145,35 @@ class Supply:
         running = Running(attempt, self._numbers)
         self._numbers += 1
         self.changes += 1
-        columns = self.pools.get(attempt.pool)
-        if not running.model and columns is not None and attempt.needs.accelerator_milli > 0:
-            running.model = columns.pool.accelerator
-        running.held = _held(running, columns)
+        self.renew_charge(running)
         self.running[attempt.attempt] = running
         self.by_number[running.number] = running
         self._at_site.setdefault(attempt.site, {})[attempt.attempt] = running
         for share in running.shares:
             self._account(running, share)
         return running
+
+    def renew_charge(self, running: Running) -> None:
+        """Work out again what an attempt's tenant is charged, from the pool as it is known now."""
+        attempt = running.attempt
+        columns = self.pools.get(attempt.pool)
+        if not attempt.accelerator and columns is not None and attempt.needs.accelerator_milli > 0:
+            running.model = columns.pool.accelerator
+        tasks = sum(share.node.tasks for share in running.shares)
+        if not running.need.exclusive:
+            running.held = amount_of(running.need).times(tasks)
+        elif columns is not None:
+            running.held = held_exclusively(columns, len(running.shares))
+        elif not running.held.cpu_milli:
+            running.held = amount_of(running.need).times(tasks)
+
+    def charged_by_pool(self, site: SiteId) -> list[Running]:
+        """Attempts at a site whose charge depends on what is known of their pool."""
+        return [
+            running
+            for running in self._at_site.get(site, {}).values()
+            if running.need.exclusive or (running.need.milli and not running.attempt.accelerator)
+        ]
 
     def release(self, attempt: AttemptId) -> Running | None:
         """Give back what an attempt held; None when it held nothing."""
@@ -263,14 +285,6 @@ class Supply:
 def clamp_time(time_ms: int) -> int:
     """Cut a time to what the columns hold."""
     return max(0, min(time_ms, NEVER_MS))
-
-
-def _held(running: Running, columns: PoolColumns | None) -> Amount:
-    """What an attempt's tenant is charged: its tasks' needs, or whole nodes where exclusive."""
-    tasks = sum(share.node.tasks for share in running.shares)
-    if running.need.exclusive and columns is not None:
-        return held_exclusively(columns, len(running.shares))
-    return running.attempt.needs.times(tasks)
 
 
 def held_exclusively(columns: PoolColumns, nodes: int) -> Amount:
