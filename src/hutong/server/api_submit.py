@@ -64,51 +64,34 @@ async def _answers(bulk: "_Bulk") -> AsyncIterator[bytes]:
     reader = asyncio.create_task(bulk.run(), name=f"bulk {bulk.cause}")
     try:
         while (answer := await bulk.answers.get()) is not None:
-            yield answer
+            yield await answer
         await reader
     finally:
         reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
-
-
-class _Waiting:
-    """Lines that the machine has seen, and the wait for them to be durable."""
-
-    __slots__ = ("durable", "lines", "outcomes")
-
-    def __init__(
-        self, lines: Sequence[int], outcomes: Sequence[Outcome], durable: "asyncio.Task[None]"
-    ) -> None:
-        self.lines = lines
-        self.outcomes = outcomes
-        self.durable = durable
+        await asyncio.gather(reader, *bulk.unsettled, return_exceptions=True)
 
 
 class _Bulk:
-    """One bulk submission under way. `answers` ends with None."""
+    """One bulk submission under way. `answers` come in order and end with None."""
 
     def __init__(self, call: Call) -> None:
         self.cause = call.cause
-        self.answers: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+        self.unsettled: deque[asyncio.Task[bytes]] = deque()
         self._call = call
         self._driver = call.hub.driver
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_lines = 0
+        self._unsettled_lines: deque[int] = deque()
         self._line = 0
 
     async def run(self) -> None:
         """Read the body to its end, or to what makes the rest unreadable."""
         try:
             await self._read()
-            await self._settle(0)
         except HutongError as error:
-            await self._settle(0)
-            self.answers.put_nowait(_refused(self._line + 1, error))
+            self._answer([self._line + 1], [error])
         except ClientLeft:
-            await self._settle(0)
+            pass  # what came before stands
         finally:
-            for waiting in self._waiting:
-                waiting.durable.cancel()
             self.answers.put_nowait(None)
 
     async def _read(self) -> None:
@@ -125,7 +108,11 @@ class _Bulk:
     async def _take(self, lines: list[bytes]) -> None:
         for start in range(0, len(lines), limits.BULK_JOBS_PER_BATCH):
             await self._submit(lines[start : start + limits.BULK_JOBS_PER_BATCH])
-            await self._settle(WAITING_LINES)
+            while self.unsettled and (
+                self.unsettled[0].done() or sum(self._unsettled_lines) > WAITING_LINES
+            ):
+                await asyncio.wait((self.unsettled.popleft(),))
+                self._unsettled_lines.popleft()
 
     async def _submit(self, lines: list[bytes]) -> None:
         """Give the machine some lines. Those that cannot be read keep their place."""
@@ -148,10 +135,23 @@ class _Bulk:
                 outcomes.append(None)
                 requests.append(request)
         given = iter(await self._given(requests))
-        whole = [next(given) if outcome is None else outcome for outcome in outcomes]
-        durable = asyncio.create_task(self._driver.durable())
-        self._waiting.append(_Waiting(numbers, whole, durable))
-        self._waiting_lines += len(numbers)
+        self._answer(
+            numbers, [next(given) if outcome is None else outcome for outcome in outcomes]
+        )
+
+    def _answer(self, numbers: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        settled = asyncio.create_task(self._settled(numbers, outcomes))
+        self.answers.put_nowait(settled)
+        self.unsettled.append(settled)
+        self._unsettled_lines.append(len(numbers))
+
+    async def _settled(self, numbers: Sequence[int], outcomes: Sequence[Outcome]) -> bytes:
+        """Wait until the outcomes are durable, and write them down."""
+        try:
+            await self._driver.durable()
+        except HutongError as error:
+            outcomes = [error] * len(numbers)
+        return b"".join(map(_line, numbers, outcomes))
 
     async def _given(self, requests: list[SubmitRequest]) -> Sequence[Outcome]:
         if not requests:
@@ -161,32 +161,10 @@ class _Bulk:
         except HutongError as error:
             return [error] * len(requests)
 
-    async def _settle(self, most_lines: int) -> None:
-        """Answer the oldest lines until at most so many wait."""
-        while self._waiting and (
-            self._waiting_lines > most_lines or self._waiting[0].durable.done()
-        ):
-            waiting = self._waiting.popleft()
-            self._waiting_lines -= len(waiting.lines)
-            try:
-                await waiting.durable
-                outcomes = waiting.outcomes
-            except HutongError as error:
-                outcomes = [error] * len(waiting.lines)
-            self.answers.put_nowait(_lines(waiting.lines, outcomes))
 
-
-def _lines(numbers: Sequence[int], outcomes: Sequence[Outcome]) -> bytes:
-    return b"".join(
-        _accepted(number, outcome) if isinstance(outcome, Accepted) else _refused(number, outcome)
-        for number, outcome in zip(numbers, outcomes, strict=True)
-    )
-
-
-def _accepted(number: int, accepted: Accepted) -> bytes:
-    return _ENCODE(BulkLine(number, accepted.job, accepted.repeated)) + b"\n"
-
-
-def _refused(number: int, error: HutongError) -> bytes:
-    line = BulkLine(number, code=error.code, message=error.message, hint=error.hint)
+def _line(number: int, outcome: Outcome) -> bytes:
+    if isinstance(outcome, Accepted):
+        line = BulkLine(number, outcome.job, outcome.repeated)
+    else:
+        line = BulkLine(number, code=outcome.code, message=outcome.message, hint=outcome.hint)
     return _ENCODE(line) + b"\n"

@@ -179,6 +179,8 @@ class Driver:
             raise self._faulty(problem, cause) from problem
         self.just_ended.note(rows[0], self.clock.now_ms())
         self._commits.add(step.entries, rows, step.effects)
+        if isinstance(step.answer, Plan):
+            self.plan = step.answer
         return step.answer
 
     async def submit(self, stimulus: do.Stimulus, cause: str) -> object:
@@ -353,7 +355,6 @@ class Driver:
             took_s = time.perf_counter() - began
             self.metrics.cycle_seconds.observe(took_s)
             if isinstance(plan, Plan):
-                self.plan = plan
                 self.metrics.placements.inc(len(plan.placements))
                 self.metrics.preemptions.inc(len(plan.preemptions))
             elif self._refusal is not None:

@@ -15,7 +15,7 @@ from hutong.server import driver as module
 from hutong.server.driver import Driver
 from hutong.store.contract import Batch
 from hutong.testing.store import MemoryDisk, MemoryStore
-from tests.unit.server.world import GatedStore, SiteAgent, World, job, on_hub
+from tests.unit.server.world import SITE, GatedStore, SiteAgent, World, job, on_hub
 
 
 def play(scenario: Any, store: MemoryStore | None = None) -> None:
@@ -83,8 +83,11 @@ def test_a_read_does_not_show_what_is_not_durable() -> None:
         await SiteAgent(world).join()
         store.gate.clear()
         drained = asyncio.create_task(world.post("/v1/sites/bj/drain", {"draining": True}))
-        while not world.driver.machine.state.sites["bj"].draining:  # type: ignore[index]
-            await asyncio.sleep(0)
+
+        async def taken_in() -> bool:
+            return world.driver.machine.state.sites[SITE].draining
+
+        await world.eventually(taken_in)
         read = asyncio.create_task(world.get("/v1/sites"))
         for _ in range(20):
             await asyncio.sleep(0)

@@ -36,6 +36,8 @@ NOON_MS = 1_800_000_000_000
 SITE = SiteId("bj")
 POOL = PoolId("bj/cpu")
 PATIENCE_S = 30.0
+Pieces = list[bytes | None]
+"""A body in pieces; at None the client sends nothing more until it leaves."""
 
 
 class HandClock(Clock):
@@ -163,7 +165,7 @@ class World:
         *,
         token: str = "admin",
         headers: dict[str, str] | None = None,
-        pieces: list[bytes] | None = None,
+        pieces: Pieces | None = None,
     ) -> Response:
         """Send a request and wait for the whole answer."""
         stream = await self.open(method, path, body, token=token, headers=headers, pieces=pieces)
@@ -186,10 +188,10 @@ class World:
         *,
         token: str = "admin",
         headers: dict[str, str] | None = None,
-        pieces: list[bytes] | None = None,
+        pieces: Pieces | None = None,
     ) -> Stream:
         """Send a request and give its answer while it comes."""
-        content = pieces if pieces is not None else [_content(body)]
+        content: Pieces = pieces if pieces is not None else [_content(body)]
         sent = {"content-type": "application/json"} if body is not None else {}
         if token:
             sent["authorization"] = f"Bearer {self.secrets[token]}"
@@ -207,13 +209,11 @@ class World:
         await asyncio.sleep(0)
         return stream
 
-    async def _run(self, scope: dict[str, Any], pieces: list[bytes], stream: Stream) -> None:
-        left = list(pieces)
-
+    async def _run(self, scope: dict[str, Any], pieces: Pieces, stream: Stream) -> None:
         async def receive() -> dict[str, Any]:
-            if left:
-                piece = left.pop(0)
-                return {"type": "http.request", "body": piece, "more_body": bool(left)}
+            piece = pieces.pop(0) if pieces else None
+            if piece is not None:
+                return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
             await stream.left.wait()
             return {"type": "http.disconnect"}
 
@@ -244,7 +244,7 @@ class World:
     async def eventually(self, condition: Callable[[], Awaitable[Any]]) -> Any:
         """Wait for the first true value of a condition that requests decide."""
         async with asyncio.timeout(PATIENCE_S):
-            while not (value := await condition()):
+            while not (value := await condition()):  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0)
             return value
 
