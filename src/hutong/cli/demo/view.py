@@ -79,9 +79,9 @@ def summary(outcome: Outcome) -> None:
     """Print what ran where, how long it waited and what it cost, and two decisions explained."""
     output.heading("What ran where")
     columns = [
-        Column("JOB"), Column("NAME", 8), Column("STATE"), Column("TRIES", right=True),
-        Column("SITES", 8), Column("CHIPS", 6), Column("WAIT", right=True),
-        Column("RUN", right=True), Column("CNY", right=True),
+        Column("JOB"), Column("NAME"), Column("STATE"), Column("TRIES", right=True),
+        Column("SITE"), Column("CHIP", 6), Column("WAIT", right=True), Column("RUN", right=True),
+        Column("CNY", right=True),
     ]  # fmt: skip
     rows: list[list[str | Cell]] = []
     for name, detail in outcome.jobs.items():
@@ -90,8 +90,8 @@ def summary(outcome: Outcome) -> None:
         ran = sum(held.ended_ms - held.started_ms for held in attempts if held.started_ms)
         rows.append([
             view.id, name, output.state(view.state), str(len(attempts)),
-            human.listed(sorted({held.site for held in attempts})) or "-",
-            human.listed(sorted({held.accelerator or "cpu" for held in attempts})) or "-",
+            _one_or_many([held.site for held in attempts], "sites"),
+            _one_or_many([held.accelerator or "cpu" for held in attempts], "kinds"),
             human.duration(wait) if attempts else "-", human.duration(ran) if attempts else "-",
             human.money(view.cost_microcny),
         ])  # fmt: skip
@@ -99,6 +99,13 @@ def summary(outcome: Outcome) -> None:
     _by_tenant(outcome)
     _decision(f"Why {UNPLACEABLE} waits", outcome.explained[UNPLACEABLE])
     _decision(f"Why {URGENT} went where it did", outcome.explained[URGENT])
+
+
+def _one_or_many(names: list[str], word: str) -> str:
+    distinct = sorted(dict.fromkeys(names))
+    if len(distinct) > 1:
+        return f"{len(distinct)} {word}"
+    return distinct[0] if distinct else "-"
 
 
 def _by_tenant(outcome: Outcome) -> None:
