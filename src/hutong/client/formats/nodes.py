@@ -25,7 +25,8 @@ MAX_MERGES = 64
 
 _TAG = "tag:yaml.org,2002:"
 _KINDS = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
-_PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+# How everyone reads a number. YAML also takes 010, 0x10, 1_000 and 2:30 for numbers.
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 _TRUE = frozenset({"true", "yes", "on"})
 
 T = TypeVar("T")

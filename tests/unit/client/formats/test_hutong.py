@@ -49,8 +49,8 @@ A100S = ("A100-40GB", "A100-80GB", "A100-40GB-PCIe", "A100-80GB-PCIe")
 HONOURED: list[tuple[str, str, Any]] = [
     ("setup: pip install x", "program.setup", "pip install x"),
     (
-        "env: {A: b, N: 10, F: 0.50, E: ''}", "program.env",
-        {"A": "b", "N": "10", "F": "0.50", "E": ""},
+        "env: {A: b, N: 10, F: 0.50, G: 2.0e-5, H: 1e-4, I: -3, E: ''}", "program.env",
+        {"A": "b", "N": "10", "F": "0.50", "G": "2.0e-5", "H": "1e-4", "I": "-3", "E": ""},
     ),
     ("workdir: /data/run", "program.workdir", "/data/run"),
     ("tenant: acme/vision/ocr", "tenant", "acme/vision/ocr"),
@@ -159,6 +159,7 @@ BAD: list[tuple[str, str, str]] = [
     ("env: {A: }", "env.A", "it has no value"),
     ("env: {A: 0x10}", "env.A", "YAML reads it as a number that looks different"),
     ("env: {A: 010}", "env.A", "YAML reads it as a number that looks different"),
+    ("env: {A: .inf}", "env.A", "YAML reads it as a number that looks different"),
     ("env: {A: 1_000}", "env.A", "YAML reads it as a number that looks different"),
     ("env: {A: 2:30}", "env.A", "YAML reads it as a number that looks different"),
     ("env: {A: [b]}", "env.A", "one value is wanted"),

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --ntasks=4
+#SBATCH --constraint="skylake&ib"
+./solve

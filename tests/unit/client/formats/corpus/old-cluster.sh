@@ -1,0 +1,4 @@
+#!/bin/bash
+#PBS -N old
+#SBATCH -n 1
+./solve

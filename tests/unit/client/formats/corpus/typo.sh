@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH --job-name=x
+#SBATCH --cpu-per-task=8
+./solve
