@@ -25,8 +25,7 @@ def meaning(path: Path) -> str:
     except HutongError as error:
         return f"{error.code}: {error.message}\nhint: {error.hint}\n"
     lines = [f"# {parsed.format}"]
-    for warning in parsed.warnings:
-        lines.append(f"# {warning.line}: `{warning.word}`: {warning.sentence}")
+    lines += [f"# {found.line}: `{found.word}`: {found.sentence}" for found in parsed.warnings]
     for job in parsed.jobs:
         mapping = to_mapping(job)
         mapping.pop("run", None)
