@@ -135,9 +135,7 @@ class _Bulk:
                 outcomes.append(None)
                 requests.append(request)
         given = iter(await self._given(requests))
-        self._answer(
-            numbers, [next(given) if outcome is None else outcome for outcome in outcomes]
-        )
+        self._answer(numbers, [next(given) if outcome is None else outcome for outcome in outcomes])
 
     def _answer(self, numbers: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         settled = asyncio.create_task(self._settled(numbers, outcomes))

@@ -49,6 +49,7 @@ SNAPSHOT_ENTRIES = 50_000
 RETRY_FIRST_MS = 100
 RETRY_LAST_MS = 2_000
 _FAULTY_CYCLE_PAUSE_MS = 5_000
+"""Behind a cycle that met a fault, since the next one may meet it again."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Driver:
         self.plan = Plan()
         """The last cycle's plan."""
         self.durable_position = 0
+        self._cycle_s = 0.0
         self._fresh = partial(HubMachine, catalog, profile)
         self._machine: HubMachine | None = None
         self._refusal: HutongError | None = refuse("hub.starting")
@@ -167,6 +169,7 @@ class Driver:
         self.check_ready()
         machine = self.machine
         position = machine.state.position
+        began = time.perf_counter()
         try:
             step = machine.handle(stimulus, self.clock.now_ms(), cause)
             rows = machine.take_changes()
@@ -180,7 +183,7 @@ class Driver:
         self.just_ended.note(rows[0], self.clock.now_ms())
         self._commits.add(step.entries, rows, step.effects)
         if isinstance(step.answer, Plan):
-            self.plan = step.answer
+            self._planned(step.answer, time.perf_counter() - began)
         return step.answer
 
     async def submit(self, stimulus: do.Stimulus, cause: str) -> object:
@@ -343,29 +346,28 @@ class Driver:
                 await self._try(do.Tick(), "tick-")
 
     async def _cycle_forever(self) -> None:
-        took_s = 0.0
         while True:
             await self._cycle_wanted.wait()
-            await asyncio.sleep(max(CYCLE_PAUSE_MS / 1000, took_s))
+            await asyncio.sleep(max(CYCLE_PAUSE_MS / 1000, self._cycle_s))
             self._cycle_wanted.clear()
             if not self.ready:
                 continue
-            began = time.perf_counter()
-            plan = await self._try(do.RunCycle(), "cycle-")
-            took_s = time.perf_counter() - began
-            self.metrics.cycle_seconds.observe(took_s)
-            if isinstance(plan, Plan):
-                self.metrics.placements.inc(len(plan.placements))
-                self.metrics.preemptions.inc(len(plan.preemptions))
-            elif self._refusal is not None:
+            outcome = await self._try(do.RunCycle(), "cycle-")
+            if isinstance(outcome, HutongError) and outcome.code == "hub.internal":
                 await asyncio.sleep(_FAULTY_CYCLE_PAUSE_MS / 1000)
+
+    def _planned(self, plan: Plan, took_s: float) -> None:
+        self.plan, self._cycle_s = plan, took_s
+        self.metrics.cycle_seconds.observe(took_s)
+        self.metrics.placements.inc(len(plan.placements))
+        self.metrics.preemptions.inc(len(plan.preemptions))
 
     async def _try(self, stimulus: do.Stimulus, kind: str) -> object:
         try:
             return await self.submit(stimulus, self.new_cause(kind))
         except HutongError as error:
             LOG.warning("%s: %s", type(stimulus).__name__, error)
-            return None
+            return error
 
 
 def _new_hub_id() -> HubId:

@@ -61,8 +61,8 @@ def serve(config: HubConfig) -> int:
 
     Raises what keeps it from starting: `hub.address`, `store.in_use`, `store.damaged` and others.
     """
-    set_up(config.log_level)
     _check(config)
+    set_up(config.log_level)
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     listening = _listen(config)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -110,12 +110,20 @@ def _listen(config: HubConfig) -> socket.socket:
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.socket(family, kind)
+    except OSError as problem:
+        raise _unusable(config, problem) from None
+    try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as problem:
-        where = f"{config.host}:{config.port} cannot be used: {problem.strerror or problem}"
-        raise refuse("hub.config", setting="port", problem=where) from None
+        listening.close()
+        raise _unusable(config, problem) from None
     return listening
+
+
+def _unusable(config: HubConfig, problem: OSError) -> HutongError:
+    where = f"{config.host}:{config.port} cannot be used: {problem.strerror or problem}"
+    return refuse("hub.config", setting="port", problem=where)
 
 
 class _Server(uvicorn.Server):

@@ -43,11 +43,10 @@ async def test_lines_may_be_cut_anywhere(world: World) -> None:
 @on_hub
 async def test_a_refused_line_leaves_the_others_accepted(world: World) -> None:
     good = lines(3)
-    body = b"".join(
-        (good[0], b"{\n", b"\n", b'{"spec":{"name":"x","program":{}}}\n', good[1],
-         b'{"spec":{"name":"x","program":{"argv":["x"]},"depends_on":'
-         b'[{"kind":"afterok","job":"j77"}]}}\n', good[2])
-    )  # fmt: skip
+    empty = b'{"spec":{"name":"x","program":{}}}\n'
+    waits_for = b'"depends_on":[{"kind":"afterok","job":"j77"}]'
+    waiting = b'{"spec":{"name":"x","program":{"argv":["x"]},%b}}\n' % waits_for
+    body = b"".join((good[0], b"{\n", b"\n", empty, good[1], waiting, good[2]))
     found = answers((await world.post("/v1/jobs/bulk", body, headers=NDJSON)).body)
     assert [(line.line, line.job, line.code) for line in found] == [
         (1, "j1", ""),

@@ -27,7 +27,7 @@ def play(scenario: Any, store: MemoryStore | None = None) -> None:
 
 
 def tenant(name: str) -> do.PutTenant:
-    return do.PutTenant(Tenant(name))  # type: ignore[arg-type]
+    return do.PutTenant(Tenant(name))
 
 
 async def ready(world: World) -> None:
@@ -48,7 +48,7 @@ def test_an_answer_waits_until_it_is_durable() -> None:
         assert not answer.done()
         store.gate.set()
         await answer
-        assert store.entries(0, 100)[-1].event == ev.TenantChanged(Tenant("acme"))  # type: ignore[arg-type]
+        assert store.entries(0, 100)[-1].event == ev.TenantChanged(Tenant("acme"))
 
     play(scenario, store)
 
@@ -348,7 +348,7 @@ async def test_one_key_makes_one_job_even_where_it_ends_at_once(world: World) ->
     """A job whose dependency can never be met leaves the machine in the step that accepts it."""
     first = await world.submit(job("first"))
     await world.post(f"/v1/jobs/{first}/cancel", {})
-    broken = job("second", depends_on=(Dependency(DependencyKind.AFTER_OK, first),))  # type: ignore[arg-type]
+    broken = job("second", depends_on=(Dependency(DependencyKind.AFTER_OK, first),))
     body = {"spec": broken, "key": "k"}
     answers = await asyncio.gather(*(world.post("/v1/jobs", body) for _ in range(20)))
     assert {answer.json()["job"] for answer in answers} == {"j2"}
@@ -363,7 +363,7 @@ async def test_a_dependency_may_have_ended_long_ago(world: World) -> None:
     await agent.finish(attempt)
     assert first not in world.driver.machine.state.jobs
     world.clock.at_ms += 60_000
-    behind = job("behind", depends_on=(Dependency(DependencyKind.AFTER_OK, first),))  # type: ignore[arg-type]
+    behind = job("behind", depends_on=(Dependency(DependencyKind.AFTER_OK, first),))
     assert (await world.get(f"/v1/jobs/{await world.submit(behind)}")).json()["job"][
         "state"
     ] == "queued"
@@ -384,6 +384,6 @@ async def test_a_cycle_follows_a_submission_by_itself(world: World) -> None:
 @on_hub
 async def test_causes_are_never_given_twice(world: World) -> None:
     causes = [world.driver.new_cause("r") for _ in range(100)]
-    other = Driver(MemoryStore(), world.hub.driver.machine.scheduler._matcher, None)  # type: ignore[arg-type]
+    other = Driver(MemoryStore(), world.hub.driver.machine.scheduler._matcher, None)
     causes += [other.new_cause("r") for _ in range(100)]
     assert len(set(causes)) == 200

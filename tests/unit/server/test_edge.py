@@ -109,7 +109,7 @@ async def test_a_body_that_says_it_is_too_large_is_not_read(world: World) -> Non
     read: list[bytes] = []
 
     class Counting(list[bytes | None]):
-        def pop(self, *at: object) -> bytes:  # type: ignore[override]
+        def pop(self, *at: object) -> bytes:
             read.append(b"")
             return super().pop(0)
 
@@ -128,7 +128,7 @@ async def test_an_endless_body_is_read_to_its_limit_only(world: World) -> None:
     given = 0
 
     class Endless(list[bytes | None]):
-        def pop(self, *at: object) -> bytes:  # type: ignore[override]
+        def pop(self, *at: object) -> bytes:
             nonlocal given
             given += len(piece)
             return piece
@@ -153,6 +153,7 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 
     async def play() -> None:
         async with World() as world:
+
             async def receive() -> dict[str, object]:
                 await asyncio.Event().wait()
                 return {}
@@ -160,14 +161,14 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) 
             sent: list[dict[str, object]] = []
 
             async def send(message: object) -> None:
-                sent.append(message)  # type: ignore[arg-type]
+                sent.append(message)
 
             token = f"Bearer {world.secrets['admin']}".encode()
             scope = {
                 "type": "http", "method": "POST", "path": "/v1/jobs", "query_string": b"",
                 "headers": [(b"authorization", token)],
             }  # fmt: skip
-            await world.app(scope, receive, send)  # type: ignore[arg-type]
+            await world.app(scope, receive, send)
             assert sent[0]["status"] == 408
 
     asyncio.run(play())

@@ -140,7 +140,7 @@ async def test_all_streams_end_when_the_hub_stops(world: World) -> None:
         for path in ("/v1/events?follow=true", "/v1/agent/stream?site=bj")
     ]
     for stream in opened:
-        await stream.until(lambda stream=stream: stream.status)  # type: ignore[misc]
+        await stream.until(lambda stream=stream: stream.status)
     world.hub.stop_streams()
     for stream in opened:
         await stream.end()

@@ -284,7 +284,7 @@ async def test_a_lost_attempt_ends_its_followed_log(world: World) -> None:
     name, attempt, agent = await running(world)
     await send(world, attempt, b"x", 0, "&complete=true")
     stream = await world.open("GET", f"/v1/jobs/{name}/logs?follow=true")
-    gone = Observation(attempt, AttemptState.RUNNING, world.clock.now_ms())  # type: ignore[arg-type]
+    gone = Observation(attempt, AttemptState.RUNNING, world.clock.now_ms())
     assert gone.attempt in agent.seen
     agent.seen.clear()
     await agent.sync(full=True)  # a full report without it

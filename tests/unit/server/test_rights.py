@@ -10,16 +10,16 @@ from hutong.server.endpoints import ENDPOINTS
 from hutong.server.tokens import Scope
 from tests.unit.server.world import SiteAgent, World, job, on_hub
 
-A, O, M, G, N = Scope.ADMIN, Scope.OPERATOR, Scope.MEMBER, Scope.AGENT, Scope.ANYBODY
+A, P, M, G, N = Scope.ADMIN, Scope.OPERATOR, Scope.MEMBER, Scope.AGENT, Scope.ANYBODY
 
 # Written out a second time, so that a change of the table alone fails here.
 MAY = {
-    "GET /healthz": (A, O, M, G, N),
-    "GET /readyz": (A, O, M, G, N),
-    "GET /metrics": (A, O, M, G, N),
-    "GET /v1/openapi.json": (A, O, M, G, N),
-    "GET /v1/health": (A, O, M),
-    "GET /v1/whoami": (A, O, M),
+    "GET /healthz": (A, P, M, G, N),
+    "GET /readyz": (A, P, M, G, N),
+    "GET /metrics": (A, P, M, G, N),
+    "GET /v1/openapi.json": (A, P, M, G, N),
+    "GET /v1/health": (A, P, M),
+    "GET /v1/whoami": (A, P, M),
     "POST /v1/jobs": (A, M),
     "POST /v1/jobs/bulk": (A, M),
     "GET /v1/jobs": (A, M),
@@ -30,11 +30,11 @@ MAY = {
     "GET /v1/jobs/{job}/elements": (A, M),
     "GET /v1/jobs/{job}/logs": (A, M),
     "POST /v1/plan": (A, M),
-    "GET /v1/sites": (A, O, M),
-    "GET /v1/pools": (A, O, M),
-    "GET /v1/nodes": (A, O, M),
-    "POST /v1/sites/{site}/drain": (A, O),
-    "POST /v1/nodes/{site}/{node}/drain": (A, O),
+    "GET /v1/sites": (A, P, M),
+    "GET /v1/pools": (A, P, M),
+    "GET /v1/nodes": (A, P, M),
+    "POST /v1/sites/{site}/drain": (A, P),
+    "POST /v1/nodes/{site}/{node}/drain": (A, P),
     "GET /v1/tenants": (A, M),
     "GET /v1/tenants/{tenant:path}": (A, M),
     "PUT /v1/tenants/{tenant:path}": (A,),
@@ -48,7 +48,7 @@ MAY = {
     "POST /v1/agent/logs/{attempt}/{task}": (A, G),
 }
 TOKENS = {
-    A: ("admin", ""), O: ("operator", "bj"), M: ("member", "bj"), G: ("agent", "bj"),
+    A: ("admin", ""), P: ("operator", "bj"), M: ("member", "bj"), G: ("agent", "bj"),
 }  # fmt: skip
 
 
@@ -126,7 +126,7 @@ async def test_a_member_cannot_depend_on_a_job_of_somebody_else(world: World) ->
     await world.post(f"/v1/jobs/{ended}/cancel", {})
     for other in (waiting, ended):
         mine = {"name": "m", "program": {"argv": ["true"]}, "tenant": "acme"}
-        mine["depends_on"] = [{"kind": "afterany", "job": other}]  # type: ignore[assignment]
+        mine["depends_on"] = [{"kind": "afterany", "job": other}]
         answer = await world.post("/v1/jobs", {"spec": mine}, token="ours")
         assert answer.error.code == "job.dependency_unknown"
 
