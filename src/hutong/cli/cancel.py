@@ -16,9 +16,10 @@ from hutong.wire.api import JobView
 
 
 class Cancelled(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came of one of the names on the command line."""
+    """What came of one of the names on the command line; `what` is the id that it stood for."""
 
     asked: str
+    what: str = ""
     job: JobView | None = None
     error: ErrorBody | None = None
 
@@ -61,7 +62,8 @@ def _cancel(client: Client, text: str, element: int | None) -> Cancelled:
     try:
         found = resolve(client, text)
         wanted = JobRef(found.job, found.element if element is None else element)
-        return Cancelled(text, client.cancel(wanted.job, element=wanted.element))
+        what = wanted.job if wanted.element is None else f"{wanted.job}[{wanted.element}]"
+        return Cancelled(text, what, client.cancel(wanted.job, element=wanted.element))
     except HutongError as error:
         if error.code in ("hub.unreachable", "hub.answer") or error.status == 401:
             raise
@@ -73,4 +75,4 @@ def _show(outcome: Cancelled) -> None:
     view = outcome.job
     assert view is not None
     done = view.state if view.state in TERMINAL else "is being ended"
-    output.line(f"{output.paint(outcome.asked, 'bold')}  {done}")
+    output.line(f"{output.paint(outcome.what, 'bold')}  {done}")

@@ -61,7 +61,8 @@ def job(
     else:
         number = detail.spec.array.task_number(wanted.element) if detail.spec.array else 0
         output.line(f"{output.paint(f'{wanted.job}[{wanted.element}]', 'bold')}  number {number}")
-    _attempts(attempts, detail.job, now)
+    made = detail.job.attempts if wanted.element is None else len(attempts)
+    _attempts(attempts, made, now)
     if wanted.element is None:
         _story(detail, now)
     return 0
@@ -166,7 +167,7 @@ def _asked_for(spec: JobSpec) -> None:
     )  # fmt: skip
 
 
-def _attempts(attempts: Sequence[AttemptView], view: JobView, now: int) -> None:
+def _attempts(attempts: Sequence[AttemptView], made: int, now: int) -> None:
     if not attempts:
         return
     output.heading("ATTEMPTS")
@@ -197,9 +198,8 @@ def _attempts(attempts: Sequence[AttemptView], view: JobView, now: int) -> None:
         for attempt in attempts[-SHOWN_ATTEMPTS:]
     ]
     output.table(columns, rows)
-    hidden = max(view.attempts, len(attempts)) - len(rows)
-    if hidden > 0:
-        output.note(f"{human.counted(hidden, 'earlier attempt')} not shown; --json has more.")
+    if made > len(rows):
+        output.note(f"{human.counted(made - len(rows), 'attempt')} not shown; --json has more.")
 
 
 def _ran(attempt: AttemptView, now: int) -> str:

@@ -76,4 +76,6 @@ def _hours(milli_ms: int) -> str:
     if not milli_ms:
         return "-"
     hours = milli_ms / HOUR_MILLI_MS
-    return f"{hours:,.1f}" if hours >= 10 else f"{hours:.3f}"
+    if hours >= 10:
+        return f"{hours:,.1f}"
+    return f"{hours:.3f}" if hours >= 0.001 else "<0.001"

@@ -17,7 +17,7 @@ _SHORT: dict[str, Callable[[Facts], str]] = {
     "waiting.not_before": lambda _: "not yet due",
     "waiting.array_limit": lambda facts: f"{facts['limit']} at once",
     "waiting.no_sites": lambda _: "no sites",
-    "waiting.no_pool": lambda facts: f"no pool: {facts['wanted']}",
+    "waiting.no_pool": lambda _: "no pool can run it",
     "placed.best": lambda facts: f"best of {facts['candidates']}",
     "placed.only": lambda _: "only one",
     "ended.completed": lambda _: "",
