@@ -7,6 +7,8 @@ from hutong.model.states import TERMINAL_JOB_STATES, AttemptState, JobState
 from hutong.model.tenant import ancestors
 from hutong.scheduler.state import SchedulerState
 
+_QUOTAS = ("cpu_milli", "memory_mib", "accelerator_milli")
+
 
 def check_hub(state: HubState, scheduler: SchedulerState) -> None:
     """Raise AssertionError with the facts where the state breaks an invariant."""
@@ -72,17 +74,23 @@ def _check_sites(state: HubState) -> None:
 
 def _check_quotas(state: HubState) -> None:
     held: dict[TenantId, Amount] = {}
-    newest_ms: dict[TenantId, int] = {}
+    newest: dict[tuple[TenantId, str], int] = {}
     for attempt in state.attempts.values():
-        if attempt.is_live:
-            for level in ancestors(attempt.tenant):
-                held[level] = held.get(level, Amount()).plus(attempt.held())
-                newest_ms[level] = max(newest_ms.get(level, 0), attempt.placed_ms)
+        if not attempt.is_live:
+            continue
+        mine = attempt.held()
+        for level in ancestors(attempt.tenant):
+            held[level] = held.get(level, Amount()).plus(mine)
+            for name in _QUOTAS:
+                if getattr(mine, name):
+                    newest[level, name] = max(newest.get((level, name), 0), attempt.token)
     for tenant_id, amount in held.items():
         tenant = state.tenants.get(tenant_id)
-        if tenant is None or newest_ms[tenant_id] <= state.tenants_changed_ms[tenant_id]:
-            continue  # a quota may be lowered below what is held already
-        for name in ("cpu_milli", "memory_mib", "accelerator_milli"):
-            limit = getattr(tenant.quota, name)
-            used = getattr(amount, name)
+        if tenant is None:
+            continue
+        for name in _QUOTAS:
+            # A quota may be lowered below what is held: then nothing that takes of it is placed.
+            if newest.get((tenant_id, name), 0) < state.tenants_changed[tenant_id]:
+                continue
+            limit, used = getattr(tenant.quota, name), getattr(amount, name)
             assert limit is None or used <= limit, f"{tenant_id} holds {used} {name} of {limit}"

@@ -23,7 +23,7 @@ def hub_started(ground: Ground, event: ev.HubStarted, entry: ev.Entry) -> None:
 def tenant_changed(ground: Ground, event: ev.TenantChanged, entry: ev.Entry) -> None:
     """Put a tenant into the tree."""
     ground.state.tenants[event.tenant.id] = event.tenant
-    ground.state.tenants_changed_ms[event.tenant.id] = entry.at_ms
+    ground.state.tenants_changed[event.tenant.id] = ground.state.next_token
     ground.scheduler.put_tenant(event.tenant)
 
 

@@ -14,7 +14,8 @@ class HubState(msgspec.Struct):
 
     `jobs` holds those that are not over or not settled; `dependents` the jobs that wait for a job;
     `keys` the idempotency keys of jobs held here; `open_jobs` how many jobs of a tenant and all
-    below it are not over; `meter` the sums over intervals that ended.
+    below it are not over; `tenants_changed` the token that was next when a tenant last changed;
+    `meter` the sums over intervals that ended.
     """
 
     version: int = SNAPSHOT_VERSION
@@ -24,7 +25,7 @@ class HubState(msgspec.Struct):
     next_token: int = 1
     cycle: int = 0
     tenants: dict[TenantId, Tenant] = {}
-    tenants_changed_ms: dict[TenantId, int] = {}
+    tenants_changed: dict[TenantId, int] = {}
     sites: dict[SiteId, SiteRecord] = {}
     jobs: dict[JobId, Job] = {}
     attempts: dict[AttemptId, Attempt] = {}

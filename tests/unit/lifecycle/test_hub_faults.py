@@ -4,8 +4,9 @@ import pytest
 
 from hutong.lifecycle import commands as do
 from hutong.lifecycle import events as ev
-from hutong.model.ids import NodeId
-from tests.unit.lifecycle.hub_world import World, array, inventory, running, spec
+from hutong.model.ids import HubId, NodeId
+from hutong.model.tenant import Quota, Tenant
+from tests.unit.lifecycle.hub_world import World, array, cores, inventory, running, spec, tenant
 
 
 @pytest.fixture
@@ -111,3 +112,18 @@ def test_node_that_is_away_can_be_let_work_again(world: World) -> None:
     world.do(do.DrainNode(node, draining=False))
     world.report(inventory=inventory("bj", nodes=2))
     assert not world.machine.state.sites["bj"].drained_nodes
+
+
+def test_quota_lowered_below_what_is_held_keeps_every_invariant_when_the_clock_is_set_back(
+    world: World,
+) -> None:
+    world.join(nodes=1, cpus=8)
+    world.do(do.PutTenant(Tenant(tenant("org"), quota=Quota(cpu_milli=8_000))))
+    world.submit(spec(tenant=tenant("org"), needs=cores(4)))
+    world.cycle()
+    world.now_ms -= 60_000
+    world.do(do.Start(HubId("abc123")))
+    world.do(do.PutTenant(Tenant(tenant("org"), quota=Quota(cpu_milli=2_000))))
+    world.submit(spec(tenant=tenant("org")))
+    world.cycle()
+    assert len(world.machine.state.attempts) == 1
