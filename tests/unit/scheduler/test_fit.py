@@ -192,3 +192,9 @@ def test_packing_prefers_a_node_to_a_rack_and_a_rack_to_a_spine() -> None:
     free = np.array([2, 2, 3, 1, 3, 3])
     assert dict(pack(free, 4, (spine, rack))) == {0: 2, 1: 2}
     assert dict(pack(free, 7, (spine, rack))) == {0: 2, 1: 2, 2: 3}
+
+
+def test_the_last_piece_stays_in_the_domain_that_the_gang_is_in() -> None:
+    rack = np.array([0, 0, 1, 1])
+    assert dict(pack(np.array([4, 3, 4, 1]), 9, (rack,))) == {0: 4, 1: 3, 2: 2}
+    assert dict(pack(np.array([4, 3, 3, 1]), 8, (rack,))) == {0: 4, 1: 3, 3: 1}

@@ -215,3 +215,26 @@ def test_groups_without_a_reservation_have_an_expected_start_after_those_ahead()
     plan = world.cycle()
     starts = [deferral_of(plan, job).start_ms - world.now_ms for job in jobs]
     assert starts == [10 * MINUTE_MS, 20 * MINUTE_MS, 20 * MINUTE_MS + HOUR_MS]
+
+
+def test_a_gang_that_stays_long_leaves_the_reserved_nodes_alone() -> None:
+    world = World().pool("bj/gpu", nodes=4, chips=8)
+    world.runs("bj/gpu-3", chips=8, ends_in_ms=30 * MINUTE_MS)
+    head = world.job(chips(8), tasks=4)
+    long = world.job(chips(8), tasks=2, time_limit_ms=HOUR_MS)
+    short = world.job(chips(8), tasks=2, time_limit_ms=20 * MINUTE_MS)
+    plan = world.cycle()
+    assert started(plan) == [short]
+    assert plan.reservations[0].job == head
+    (reason,) = deferral_of(plan, long).reasons
+    assert isinstance(reason, WouldDelayReserved)
+
+
+def test_hundreds_of_reserved_nodes_are_passed_over() -> None:
+    world = World().pool("bj/gpu", nodes=400, chips=8)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=30 * MINUTE_MS)
+    world.job(chips(8), tasks=400)
+    long = world.job(chips(1), time_limit_ms=HOUR_MS)
+    plan = world.cycle()
+    assert started(plan) == []
+    assert codes(deferral_of(plan, long)) == ["waiting.reserved"]

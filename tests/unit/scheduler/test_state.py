@@ -164,6 +164,19 @@ def test_a_node_that_shrank_under_running_work_takes_nothing_more() -> None:
     assert started(world.cycle()) == [job] * 4
 
 
+def test_chips_that_are_owed_on_a_shrunken_node_are_paid_before_anything_new() -> None:
+    world = World().pool("bj/gpu", nodes=2, chips=8)
+    stays = world.runs("bj/gpu-0", chips=4)
+    goes = world.runs("bj/gpu-0", chips=4)
+    world.pool("bj/gpu", nodes=2, chips=4)
+    world.end(goes)
+    world.job(chips(1), tasks=6)
+    world.job(chips(2), array=ArraySpec(3))
+    assert {n.node for p in world.cycle().placements for n in p.nodes} == {"bj/gpu-1"}
+    world.end(stays)
+    assert len(world.cycle().placements) == 2
+
+
 def test_work_on_a_node_that_vanished_stays_its_tenants_and_is_accounted_when_it_returns() -> None:
     world = World().pool("bj/cpu", nodes=2, cpu=8).tenant("a", cpu_milli=8_000)
     attempt = world.runs("bj/cpu-1", cpu=8, tenant="a")
