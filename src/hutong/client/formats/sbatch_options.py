@@ -78,7 +78,7 @@ UNNEEDED: dict[str, tuple[Option, str]] = {
     "hint": (Option(), _LAYOUT),
     "kill-on-invalid-dep": (
         Option(),
-        "A job whose dependency can no longer be satisfied fails and says so.",
+        "A job whose dependency can no longer be satisfied is cancelled and says so.",
     ),
     "mail-type": (Option(), _MAIL),
     "mail-user": (Option(), _MAIL),
