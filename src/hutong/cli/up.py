@@ -147,14 +147,19 @@ def _agent(client: Client, folder: Path, name: str, file: Path) -> Child:
 
 
 def _still_good(url: str, token: Path, name: str) -> bool:
-    """Whether the token of an earlier run is one for this site."""
+    """Whether the token of an earlier run is one for this site.
+
+    An agent may not ask who it is; the refusal says what the hub took it for.
+    """
     try:
         secret = token.read_text().strip()
         with Client(url, secret, patience=ONCE) as client:
-            who = client.whoami()
-    except (OSError, UnicodeDecodeError, HutongError):
-        return False
-    return bool(secret) and (who.scope, who.subject) == ("agent", name)
+            client.whoami()
+    except HutongError as error:
+        return error.code == "auth.forbidden" and error.facts.get("scope") == f"agent of {name}"
+    except (OSError, UnicodeDecodeError):
+        pass
+    return False
 
 
 def _write_secret(file: Path, secret: str) -> None:
