@@ -1,5 +1,6 @@
 """The command line, from the commands themselves."""
 
+import argparse
 import re
 
 from hutong.cli.main import FAILED, INTERRUPTED, OK, READER_LEFT, USAGE
@@ -49,15 +50,45 @@ def _anchor(command: Described) -> str:
 
 def _command(command: Described) -> str:
     own = [option for option in command.options if option.group != CONNECTION]
+    if command.own_parser:
+        own = _own(command.words)
     parts = [f"### `hutong {_name(command)}`", command.summary]
     if command.details:
         parts.append(_paragraphs(command.details))
     parts.append(f"```text\n{_usage(command)}\n```")
     if own:
         parts.append(_options(own))
-    if len(own) < len(command.options):
+    if any(option.group == CONNECTION for option in command.options):
         parts.append("And [which hub](#which-hub).")
     return "\n\n".join(parts)
+
+
+def _own(words: tuple[str, ...]) -> list[Option]:
+    """The options of a command that reads its own command line."""
+    match words[0]:
+        case "agent":
+            from hutong.agent.main import _parser
+
+            return _of_argparse(_parser())
+        case "demo":
+            from hutong.cli.demo import app
+            from hutong.cli.reference import _options
+
+            return list(_options(app))
+        case _:
+            return []
+
+
+def _of_argparse(parser: argparse.ArgumentParser) -> list[Option]:
+    found = []
+    for action in parser._actions:
+        if isinstance(action, argparse._HelpAction):
+            continue
+        value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
+        default = "" if action.default in (None, False) else str(action.default)
+        names = tuple(action.option_strings)
+        found.append(Option(names, value, str(action.help), "Parameters", default, action.required))
+    return found
 
 
 def _paragraphs(text: str) -> str:

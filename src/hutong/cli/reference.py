@@ -83,7 +83,7 @@ def _option(argument: Argument) -> Option:
     names = tuple(name for name in argument.names if name.startswith("-") and name not in negatives)
     repeatable = "..." in str(argument.hint)
     choices = tuple(argument.get_choices() or ())
-    value = "" if argument.hint is bool else _value(argument.hint, choices)
+    value = "" if argument.hint in (bool, bool | None) else _value(argument.hint, choices)
     if not names:
         value = str(argument.name).lstrip("-").upper()
     return Option(
