@@ -8,7 +8,7 @@ import msgspec
 
 from hutong import __version__
 from hutong.model.errors import CATALOGUE, ErrorBody
-from hutong.server.endpoint import BYTES, JSON, Endpoint
+from hutong.server.endpoint import BYTES, JSON, SSE, Endpoint
 from hutong.server.endpoints import ENDPOINTS
 from hutong.server.strict import LARGEST_INTEGER, LARGEST_REPORTED
 from hutong.server.tokens import Scope
@@ -98,7 +98,7 @@ def _operation(endpoint: Endpoint, by_kind: Json, components: Json) -> Json:
         operation["requestBody"] = {"required": True, "content": content}
     elif endpoint.request_media != JSON:
         content = {endpoint.request_media: {"schema": _bytes()}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": False, "content": content}
     return operation
 
 
@@ -134,7 +134,7 @@ def _responses(endpoint: Endpoint, by_kind: Json) -> Json:
         good["content"] = {JSON: {"schema": by_kind[str(endpoint.reply)]}}
     else:
         media = endpoint.reply_media.partition(";")[0]
-        good["content"] = {media: {"schema": _bytes() if media == BYTES else {"type": "string"}}}
+        good["content"] = {media: {"schema": _streamed(endpoint, media, by_kind)}}
     responses: Json = {str(endpoint.status): good}
     if endpoint.repeated_status:
         responses[str(endpoint.repeated_status)] = {**good, "description": "Known already."}
@@ -146,6 +146,19 @@ def _responses(endpoint: Endpoint, by_kind: Json) -> Json:
         listed = ", ".join(f"`{code}`" for code in codes)
         responses[str(status)] = {"description": listed, "headers": headers, "content": content}
     return responses
+
+
+def _streamed(endpoint: Endpoint, media: str, by_kind: Json) -> Json:
+    """What comes in pieces: bytes, text, or server-sent events whose data is JSON."""
+    if media == BYTES:
+        return _bytes()
+    if media != SSE:
+        return {"type": "string"}
+    data: Json = {"type": "string", "contentMediaType": JSON}
+    if endpoint.reply is not None:
+        data["contentSchema"] = by_kind[str(endpoint.reply)]
+    text = {"type": "string"}
+    return {"type": "object", "properties": {"id": text, "event": text, "data": data}}
 
 
 def _bytes() -> Json:
