@@ -1,6 +1,7 @@
 """Whatever a job file holds, reading it gives jobs or an error of the catalogue; nothing else."""
 
 import string
+from pathlib import Path
 
 import msgspec
 import yaml
@@ -151,6 +152,36 @@ def test_every_word_of_a_script_lies_in_its_line(script: str) -> None:
     for word in run_words(script):
         assert 1 <= word.line <= len(lines)
         assert word.text in word.written
+
+
+CORPUS = Path(__file__).parents[1] / "unit" / "client" / "formats" / "corpus"
+FILES = [
+    path.read_text(encoding="utf-8")
+    for path in sorted(CORPUS.iterdir())
+    if path.suffix != ".expected"
+]
+
+
+@LOOSE
+@given(
+    st.sampled_from(FILES),
+    st.lists(
+        st.tuples(
+            st.integers(0, 5_000),
+            st.integers(0, 20),
+            st.one_of(ODD.map(str), st.text(alphabet="\n\t :-[]{}&*!|>'\"%@`#,?0aN", max_size=6)),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_a_real_file_with_a_slip_of_the_hand_gives_jobs_or_an_error(
+    text: str, slips: list[tuple[int, int, str]]
+) -> None:
+    for place, cut, put in slips:
+        place = place % (len(text) + 1)  # noqa: PLW2901
+        text = text[:place] + put + text[place + cut :]
+    assert read(text) in {True, False}
 
 
 NAMES = st.text(
