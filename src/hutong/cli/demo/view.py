@@ -79,7 +79,7 @@ def summary(outcome: Outcome) -> None:
     """Print what ran where, how long it waited and what it cost, and two decisions explained."""
     output.heading("What ran where")
     columns = [
-        Column("JOB"), Column("NAME"), Column("STATE"), Column("TRIES", right=True),
+        Column("JOB"), Column("NAME"), Column("STATE"), Column("TRY", right=True),
         Column("SITE"), Column("CHIP", 6), Column("WAIT", right=True), Column("RUN", right=True),
         Column("CNY", right=True),
     ]  # fmt: skip
