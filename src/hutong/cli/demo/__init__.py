@@ -132,7 +132,7 @@ def _conclude(client: Client, ids: dict[str, str]) -> int:
 
 
 def _stay(client: Client) -> None:
-    output.line(f"The hub stays up at {client.url}. From this folder, in another terminal:")
+    output.line(f"The hub stays up at {client.url}; in another terminal, from here:")
     output.line("  .venv/bin/hutong jobs --all        what ran")
     output.line(f"  .venv/bin/hutong explain {UNPLACEABLE}")
     output.line("  .venv/bin/hutong submit examples/jobs/kmeans.sbatch --wait")

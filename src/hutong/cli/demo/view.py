@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hutong.cli import human, output
 from hutong.cli.demo.check import Outcome
@@ -52,15 +52,18 @@ def _rich_table(views: list[JobView]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("JOB", "NAME", "TENANT", "CLASS", "STATE", "SITE", "WAITED"):
-        table.add_column(title, no_wrap=True, justify="right" if title == "WAITED" else "left")
+    widths = {"JOB": 4, "NAME": 15, "TENANT": 0, "STATE": 15, "SITE": 11, "WAITED": 6}
+    for title, least in widths.items():
+        right = title == "WAITED"
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(title, no_wrap=True, min_width=least or None, justify=justify)
     now = human.now_ms()
     for view in views:
         style = STATE_STYLES.get(view.state, "")
         waited = (view.started_ms or view.ended_ms or now) - view.submitted_ms
         state = f"{view.state}{_progress(view)}"
         table.add_row(
-            view.id, view.name, view.tenant, view.priority,
+            view.id, view.name, view.tenant,
             f"[{style}]{state}[/{style}]" if style else state, view.site or "-",
             human.duration(waited),
         )  # fmt: skip
