@@ -121,6 +121,8 @@ TASK_VARIABLES = {
     "HUTONG_ATTEMPT_ID": "The attempt, unique over all hubs' lives.",
     "HUTONG_ATTEMPT_NUMBER": "Which attempt of the job (or element) it is, from 1.",
     "HUTONG_ATTEMPT_DIR": "The attempt's folder at the site; everything in it goes with it.",
+    "HUTONG_DATA_DIR": "A folder that the tenant's jobs at this site share. Nothing in it is ever "
+    "removed.",
     "HUTONG_FENCING_TOKEN": "A number that only grows: of two attempts the later has the higher. "
     "Write it beside a checkpoint, and refuse to overwrite one with a higher number.",
     "HUTONG_TENANT": "The tenant that pays.",

@@ -110,7 +110,12 @@ def task_variables() -> dict[str, str]:
 _ATTEMPT = "k3v9qa-j42-3-2"
 _FOLDER = f"/var/lib/hutong/tianjin/attempts/{_ATTEMPT}"
 _AROUND = environment.Surroundings(
-    SiteId("tianjin"), _FOLDER, f"{_FOLDER}/work", {}, environment.first_port(_ATTEMPT)
+    SiteId("tianjin"),
+    _FOLDER,
+    f"{_FOLDER}/work",
+    {},
+    environment.first_port(_ATTEMPT),
+    data="/var/lib/hutong/tianjin/data/campus/speech",
 )
 _ORDER = AttemptOrder(
     AttemptId(_ATTEMPT),
