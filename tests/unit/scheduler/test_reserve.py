@@ -238,3 +238,14 @@ def test_hundreds_of_reserved_nodes_are_passed_over() -> None:
     plan = world.cycle()
     assert started(plan) == []
     assert codes(deferral_of(plan, long)) == ["waiting.reserved"]
+
+
+def test_a_reservation_is_worked_out_again_when_what_runs_has_changed() -> None:
+    world = World().pool("bj/gpu", nodes=2, chips=8)
+    first = world.runs("bj/gpu-0", chips=8, ends_in_ms=10 * MINUTE_MS)
+    world.runs("bj/gpu-1", chips=8, ends_in_ms=20 * MINUTE_MS)
+    world.job(chips(8))
+    assert world.cycle().reservations[0].start_ms == world.now_ms + 10 * MINUTE_MS
+    world.end(first)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=HOUR_MS)
+    assert world.cycle().reservations[0].start_ms == world.now_ms + 20 * MINUTE_MS

@@ -166,8 +166,8 @@ def test_a_node_that_shrank_under_running_work_takes_nothing_more() -> None:
 
 def test_chips_that_are_owed_on_a_shrunken_node_are_paid_before_anything_new() -> None:
     world = World().pool("bj/gpu", nodes=2, chips=8)
-    stays = world.runs("bj/gpu-0", chips=4)
     goes = world.runs("bj/gpu-0", chips=4)
+    stays = world.runs("bj/gpu-0", chips=4)
     world.pool("bj/gpu", nodes=2, chips=4)
     world.end(goes)
     world.job(chips(1), tasks=6)
