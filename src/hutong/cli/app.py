@@ -45,7 +45,7 @@ def build(called: str = "") -> App:
         name="hutong",
         help="One fair queue, one bill and one set of rules over many clusters, clouds and chips.",
         version=hutong.__version__,
-        help_format="markdown",
+        help_format="plaintext",
         default_parameter=Parameter(negative="", show_default=False),
         result_action="return_value",
         suppress_keyboard_interrupt=False,

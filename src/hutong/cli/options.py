@@ -1,11 +1,12 @@
 """What many commands take: which hub, and whether to answer in JSON."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from hutong.client.client import Client
+if TYPE_CHECKING:
+    from hutong.client.client import Client
 
 CONNECTION = Group("Which hub", sort_key=90)
 
@@ -31,8 +32,10 @@ class Hub:
         ),
     ] = ""  # fmt: skip
 
-    def connect(self) -> Client:
+    def connect(self) -> "Client":
         """Find the hub; nothing is sent yet."""
+        from hutong.client.client import Client
+
         return Client(self.url, self.token)
 
 
