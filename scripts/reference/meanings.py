@@ -107,7 +107,7 @@ AVAILABILITY = {
 SETTINGS = {
     "HUTONG_URL": "Address of the hub, for every command that talks to one.",
     "HUTONG_TOKEN": "Token to send with it.",
-    "HUTONG_TENANT": "Tenant of the jobs that are handed in without one, and of listings.",
+    "HUTONG_TENANT": "Tenant of the jobs whose file names none.",
     "HUTONG_DATA": "Where a hub keeps its data; default `$XDG_STATE_HOME/hutong`, else "
     "`~/.local/state/hutong`.",
     "HUTONG_DEBUG": "Not empty: a fault of the program itself shows where it happened.",
