@@ -5,8 +5,8 @@ there), `Demand` (what waits, in groups) and `Tenants` (who holds how much). A c
 what it concerns; nothing is rebuilt for a cycle. Calls about things that are not there do nothing,
 so that late and repeated news are harmless.
 
-When a hub restarts it should start the attempts it knows before it puts inventories: what then does
-not fit counts as a node that shrank, not as a mistake.
+Until the first snapshot is taken the state counts as being restored: an attempt that does not fit
+its node then tells of a node that shrank before, not of a mistake.
 """
 
 from hutong.model.ids import AttemptId, JobId, NodeId, SiteId, TenantId
@@ -147,6 +147,7 @@ class SchedulerState:
 
     def snapshot(self, now_ms: int) -> Snapshot:
         """See the state as it is at `now_ms`: a view, to be used before the next change."""
+        self._supply.restoring = False
         return Snapshot(
             now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting
         )

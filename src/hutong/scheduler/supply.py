@@ -3,7 +3,8 @@
 Theory of operation. `put_inventory` replaces a site's pools; what runs at the site is then
 accounted again on the new rows, keeping its chips where they still exist. A share of a node that
 no inventory names is accounted nowhere until the node (re)appears: that makes the order of
-"attempts started" and "inventory known" free, after a restart for instance. `version` changes when
+"attempts started" and "inventory known" free, after a restart for instance. While `restoring`, an
+attempt that does not fit its node means that the node shrank before the restart. `version` changes when
 pools change in a way that a filter could see, and only then; `availability` when sites or nodes
 come and go; `growth` whenever something may fit that did not fit before.
 """
@@ -79,6 +80,7 @@ class Supply:
         self.availability = 0
         self.growth = 0
         self.changes = 0
+        self.restoring = True
         self._at_site: dict[SiteId, dict[AttemptId, Running]] = {}
         self._conditions: dict[NodeId, NodeCondition] = {}
         self._inventories: dict[SiteId, Inventory] = {}
@@ -259,6 +261,8 @@ class Supply:
             share.parts = columns.retake(row, running.need, tasks, share.parts)
         else:
             share.parts = columns.take(row, running.need, tasks)
+        if self.restoring and _is_overdrawn(columns, row):
+            columns.shrunk[row] = True
         slots = columns.slots
         slot = share.slot = slots.add()
         attempt, need = running.attempt, running.need
@@ -295,6 +299,10 @@ def held_exclusively(columns: PoolColumns, nodes: int) -> Amount:
 
 def _overdrawn(columns: PoolColumns) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return (columns.free_cpu < 0) | (columns.free_mem < 0) | (columns.debt > 0)
+
+
+def _is_overdrawn(columns: PoolColumns, row: int) -> bool:
+    return bool(columns.free_cpu[row] < 0 or columns.free_mem[row] < 0 or columns.debt[row] > 0)
 
 
 def _same_but_for_conditions(one: Inventory, other: Inventory) -> bool:

@@ -289,3 +289,14 @@ def test_a_plan_survives_the_journals_codec() -> None:
     world.job(chips(8), array=ArraySpec(2))
     plan = world.cycle()
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
+
+
+def test_a_restored_node_may_be_overdrawn_but_no_new_attempt_may_overdraw_one() -> None:
+    world = World().pool("bj/cpu", cpu=4)
+    world.runs("bj/cpu-0", cpu=6)
+    world.state.validate()
+    world.pool("bj/cpu", cpu=8)
+    world.cycle()
+    world.runs("bj/cpu-0", cpu=6)
+    with pytest.raises(AssertionError, match="oversubscribed"):
+        world.state.validate()
