@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from hutong.cli.output import note
+from hutong.cli.table import printable
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -57,18 +58,22 @@ class _Running:
         """Start the child when it does not run and its time has come."""
         if self._process is None:
             if now >= self._next:
-                self._process = _launch(self.child)
                 self._began = now
+                try:
+                    self._process = _launch(self.child)
+                except OSError as problem:  # no room on the disk, or for a process
+                    self._ended(now, f"cannot be started ({problem.strerror})", "")
             return
         code = self._process.poll()
-        if code is None:
-            return
-        self._process = None
+        if code is not None:
+            self._process = None
+            self._ended(now, f"ended with {code}", f": {_last_line(self.child.log)}")
+
+    def _ended(self, now: float, how: str, last: str) -> None:
         grown_up = now - self._began >= GROWN_UP_S
         self._pause = FIRST_PAUSE_S if grown_up else min(LONGEST_PAUSE_S, self._pause * 2)
         self._next = now + self._pause
-        last = _last_line(self.child.log)
-        note(f"{self.child.name} ended with {code} and starts again in {self._pause:g} s: {last}")
+        note(printable(f"{self.child.name} {how} and starts again in {self._pause:g} s{last}"))
 
     def ask_to_leave(self) -> None:
         """Send SIGTERM, if it runs."""

@@ -36,19 +36,27 @@ def main(words: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = _run(arguments)
+        code = _ended(arguments)
         sys.stdout.flush()
+    except OSError as problem:
+        # Let the interpreter's last flush go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT if isinstance(problem, BrokenPipeError) else _report(problem)
+    return code
+
+
+def _ended(arguments: list[str]) -> int:
+    """Run one command line; tell of what goes wrong, but for a reader that left."""
+    try:
+        return _run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads any more: let the interpreter's last flush go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_LEFT
+        raise
     except SystemExit as end:
         return _exit_code(end)
     except Exception as problem:
-        return _report(problem, arguments)
-    return code
+        return _report(problem)
 
 
 def _run(arguments: list[str]) -> int:
@@ -75,7 +83,7 @@ def _exit_code(end: SystemExit) -> int:
     return FAILED
 
 
-def _report(problem: Exception, arguments: list[str]) -> int:
+def _report(problem: Exception) -> int:
     """Say what went wrong, on stderr, and give the exit code."""
     from hutong.model.errors import HutongError, refuse
 

@@ -104,6 +104,10 @@ def _beside(folder: Path, sites: dict[str, Path], children: Children) -> None:
         except HutongError as error:
             show_error(error)
             return
+        except OSError as problem:
+            text = problem.strerror or str(problem)
+            show_error(refuse("file.unreadable", file=str(folder / "agents"), problem=text))
+            return
     children.keep(agents)
 
 

@@ -92,6 +92,21 @@ def test_a_reader_that_leaves_is_no_error(hub: FakeHub) -> None:
     assert (done.returncode, err) == (141, b"")
 
 
+def test_a_full_disk_is_told(hub: FakeHub) -> None:
+    view = api.JobView("j1", "a", "t", "queued", "normal", 1, 1, 1)
+    hub.on("GET", "/v1/jobs", api.JobPage((view,)))
+    env = {**os.environ, "HUTONG_URL": hub.url}
+    env.pop("PYTHONUNBUFFERED", None)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hutong.cli.main", "jobs"], stdout=full, stderr=subprocess.PIPE,
+            text=True, env=env, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("--version",), ()])
 def test_help_and_version_are_no_errors(cli: Cli, words: tuple[str, ...]) -> None:
     ran = cli(*words)
