@@ -275,7 +275,7 @@ def test_a_database_that_is_taken_away_is_told_and_nothing_pretended(
     try:
         with hub.client() as client:
             client.submit(job("before"))
-        database = hub.data / "hub.sqlite"
+        database = hub.data / "hub.db"
         database.rename(hub.data / "gone")
         answer = hub.request("POST", "/v1/jobs", {"spec": job("lost")})
         assert (answer.status, answer.json()["code"]) == (503, "store.unavailable")

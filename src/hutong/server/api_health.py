@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from hutong.lifecycle.hub import HubMachine
-from hutong.model.states import TERMINAL_JOB_STATES, PriorityClass
 from hutong.server.endpoint import Answer, Call
 from hutong.server.hub import Hub
 from hutong.server.metrics import Gauge
@@ -75,11 +74,7 @@ def _gauges(hub: Hub) -> Iterator[Gauge]:
 
 
 def _machine_gauges(machine: HubMachine, now_ms: int) -> Iterator[Gauge]:
-    queued = dict.fromkeys(PriorityClass, 0)
-    for job in machine.state.jobs.values():
-        if job.state not in TERMINAL_JOB_STATES and job.elements.queued():
-            queued[job.spec.priority] += 1
-    for priority, count in queued.items():
+    for priority, count in machine.scheduler.queued_by_class().items():
         yield Gauge("hutong_queued", (priority.value,), count)
     for name, record in machine.state.sites.items():
         live = sum(1 for each in record.attempts if machine.state.attempts[each].is_live)

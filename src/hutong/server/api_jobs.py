@@ -19,9 +19,9 @@ from hutong.server.access import (
 )
 from hutong.server.endpoint import Answer, Call
 from hutong.server.queries import AttemptsQuery, ElementQuery, JobsQuery
-from hutong.server.story import story_of
+from hutong.server.story import Told, story_of
 from hutong.server.views import attempt_view, deferral_of, element_state, job_view
-from hutong.store.contract import JobQuery
+from hutong.store.contract import JobQuery, Store
 from hutong.wire.api import (
     CancelRequest,
     ExplainReply,
@@ -59,8 +59,7 @@ async def show_job(call: Call) -> Answer:
     row = await visible_job(call)
     spec = await spec_of(call, row.id)
     driver = call.hub.driver
-    attempts = await driver.read(driver.store.attempts, row.id, limit=DETAIL_ATTEMPTS)
-    told = await driver.read(driver.store.story, row.id)
+    attempts, told = await driver.read(_history, driver.store, row.id)
     view = _overlaid(call, row)
     await driver.durable()
     shown = tuple(attempt_view(attempt) for attempt in attempts)
@@ -128,6 +127,10 @@ async def list_attempts(call: Call) -> Answer:
         driver.store.attempts, row.id, element=query.element, after=after, limit=query.limit
     )
     return Answer([attempt_view(attempt) for attempt in rows])
+
+
+def _history(store: Store, job: JobId) -> tuple[list[AttemptRow], list[Told]]:
+    return store.attempts(job, limit=DETAIL_ATTEMPTS), store.story(job)
 
 
 def _overlaid(call: Call, row: JobRow) -> JobView:

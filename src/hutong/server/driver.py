@@ -16,6 +16,7 @@ task that runs them, one at a time, at least as long apart as the last one took.
 """
 
 import asyncio
+import gc
 import secrets
 import string
 import time
@@ -305,7 +306,14 @@ class Driver:
             self.store.append(batch)
 
     def _load(self) -> HubMachine:
-        machine, snapshot_position, last_ms = load_machine(self.store, self._fresh)
+        # Nothing that is loaded is garbage, and looking for some takes longer than the loading.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            machine, snapshot_position, last_ms = load_machine(self.store, self._fresh)
+        finally:
+            if collects:
+                gc.enable()
         self._snapshot_position = snapshot_position
         self.clock.not_before(last_ms)
         return machine

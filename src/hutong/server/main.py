@@ -32,7 +32,7 @@ from hutong.server.protocol import Protocol
 from hutong.store.sqlite import SqliteStore
 
 DEFAULT_PORT = 8470
-STORE_FILE = "hub.sqlite"
+STORE_FILE = "hub.db"
 KEEP_ALIVE_S = 75
 """Longer than an agent's heartbeat and a client's think time, so that connections are reused."""
 
@@ -191,6 +191,7 @@ async def _until_told(hub: Hub, listening: socket.socket, told: asyncio.Event, u
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_S,
             backlog=2_048,

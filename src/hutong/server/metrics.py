@@ -43,7 +43,7 @@ DOCUMENTED = (
     Documented("hutong_jobs_accepted_total", "counter", (), "Jobs accepted."),
     Documented(
         "hutong_queued", "gauge", ("priority",),
-        "Jobs with something left to start, by priority class.",
+        "Elements that could start now, by priority class; a job that is no array is one.",
     ),
     Documented("hutong_attempts_live", "gauge", ("site",), "Attempts that hold capacity, by site."),
     Documented(

@@ -7,9 +7,12 @@ from hutong.lifecycle import events as ev
 from hutong.model.ids import JobId
 from hutong.wire.api import StoryLine
 
+Told = tuple[int, int, str, ev.AnyEvent]
+"""Position, time (Unix ms), cause, event."""
 
-def story_of(job: JobId, told: list[tuple[int, int, str, ev.AnyEvent]]) -> tuple[StoryLine, ...]:
-    """A job's story as the API tells it, from (position, at_ms, cause, event)."""
+
+def story_of(job: JobId, told: list[Told]) -> tuple[StoryLine, ...]:
+    """A job's story as the API tells it."""
     return tuple(
         StoryLine(position, at_ms, type(event).__name__, sentence(event, job), cause)
         for position, at_ms, cause, event in told
