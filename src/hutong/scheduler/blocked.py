@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hutong.model.ids import TenantId
-from hutong.model.reasons import OverQuota
+from hutong.model.reasons import OverQuota, WaitReason
 from hutong.scheduler.estimate import (
     UNKNOWN_MS,
     Start,
@@ -45,7 +45,7 @@ class Blocked:
                 start=Start(UNKNOWN_MS, "none"), spacing_ms=0,
             )  # fmt: skip
             return
-        usable, over = self._within_quota(group.entity, look)
+        usable, overs = self._within_quota(group.entity, look)
         held_by = look.held_by
         known = self._claim(cursor, look, usable) if usable else {}
         outcome = look.outcome
@@ -57,30 +57,44 @@ class Blocked:
         start = outcome.start
         if not known:
             start = Start(start.start_ms + spacing * look.blocked_groups, start.basis)
-        if not usable and over is not None:
-            limited = cycle.snapshot.tenants.find(TenantId(over.tenant))
-            start = quota_start(limited, over, cycle.now_ms)
-        else:
+        reasons: tuple[WaitReason, ...]
+        if usable:
             note_ahead(self._board, option, look.shape.tasks)
-        reasons = waits_for(look, over, held_by, ahead=look.blocked_groups)
+            reasons = waits_for(look, overs, held_by, ahead=look.blocked_groups)
+        else:
+            start = self._quota_start(group.entity, overs)
+            reasons = tuple(overs)
         cycle.defer(
-            group, head, reasons if usable or over is None else (over,),
+            group, head, reasons,
             explanation=Explanation(look.filtered, outcome.candidates, share_milli),
             start=start, spacing_ms=spacing,
         )  # fmt: skip
         look.blocked_groups += bool(usable)
 
-    def _within_quota(self, entity: Entity, look: Look) -> tuple[list[int], OverQuota | None]:
-        """The options, by position, that quotas leave, and the first quota that is in the way."""
+    def _within_quota(self, entity: Entity, look: Look) -> tuple[list[int], list[OverQuota]]:
+        """The options, by position, that quotas leave, and the quotas in the way of the others."""
         if not entity.limits:
-            return list(range(len(look.options))), None
-        usable, first = [], None
+            return list(range(len(look.options))), []
+        usable = []
+        overs: dict[tuple[str, str], OverQuota] = {}
         for at, option in enumerate(look.options):
             over = self._cycle.ledger.over_quota(entity, option.held, option.model)
             if over is None:
                 usable.append(at)
-            first = first or over
-        return usable, first
+            else:
+                overs.setdefault((over.tenant, over.resource), over)
+        return usable, list(overs.values())
+
+    def _quota_start(self, entity: Entity, overs: list[OverQuota]) -> Start:
+        """When the first of the quotas that are in the way is expected to let a job through."""
+        cycle = self._cycle
+        limited = {above.id: above for above in entity.limits}
+        starts = [
+            quota_start(limited[TenantId(over.tenant)], over, cycle.started, cycle.now_ms)
+            for over in overs
+        ]
+        known = [start for start in starts if start.start_ms != UNKNOWN_MS]
+        return min(known, default=Start(UNKNOWN_MS, "none"))
 
     def _claim(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
         """Evict or reserve for the group's next jobs; the start of the first where it is known."""

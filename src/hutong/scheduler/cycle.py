@@ -19,7 +19,7 @@ from hutong.model.states import PriorityClass
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
 from hutong.scheduler.demand import Group
-from hutong.scheduler.estimate import Start
+from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
 from hutong.scheduler.look import Look
@@ -29,7 +29,7 @@ from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan, Preemp
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.snapshot import Snapshot
-from hutong.scheduler.tenants import Ledger
+from hutong.scheduler.tenants import Entity, Ledger
 
 
 def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
@@ -52,6 +52,7 @@ class Cycle:
         self.preemptions: list[Preemption] = []
         self.reservations: list[Reservation] = []
         self.deferrals: list[Deferral] = []
+        self.started: list[tuple[Entity, Ending]] = []
         self.truncated = False
         self._looks: dict[Shape, Look] = {}
         self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
@@ -134,6 +135,7 @@ class Cycle:
         reason, explanation = self._tell(cursor, look, option)
         columns = option.columns
         ids = columns.ids
+        end_ms = self.now_ms + option.boot_ms + option.run_ms
         self.placements.append(
             Placement(
                 cursor.job,
@@ -144,14 +146,17 @@ class Cycle:
                 option.need.milli,
                 option.speed_milli,
                 option.rate,
-                self.now_ms + option.boot_ms + option.run_ms,
+                end_ms,
                 reason,
                 explanation,
                 option.basis,
             )
         )
         self.board.place(option, shares)
-        self.ledger.charge(cursor.group.entity, option.held, option.model)
+        entity = cursor.group.entity
+        self.ledger.charge(entity, option.held, option.model)
+        if entity.limits:
+            self.started.append((entity, Ending(end_ms, option.basis, option.held, option.model)))
 
     def _tell(self, cursor: Cursor, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
         """Why it starts there: worked out once for a group as long as it goes to one pool."""

@@ -85,21 +85,32 @@ def spacing_ms(option: Option, jobs_count: int) -> int:
     return max(option.run_ms // max(jobs_count, 1), 1)
 
 
-def quota_start(entity: Entity, over: OverQuota, now_ms: int) -> Start:
-    """When enough of what a tenant holds is expected to end for one more attempt to be allowed."""
-    missing = over.used + over.wanted - over.limit
+class Ending(NamedTuple):
+    """What a tenant is charged for one attempt, and when that is expected to end."""
+
+    end_ms: int
+    basis: str
+    held: Amount
+    model: str
+
+
+def quota_start(
+    entity: Entity, over: OverQuota, started: list[tuple[Entity, Ending]], now_ms: int
+) -> Start:
+    """When enough of what a tenant holds is expected to end for one more attempt to be allowed.
+
+    `started` is what this cycle has placed, for any tenant.
+    """
     if over.wanted > over.limit:
         return Start(UNKNOWN_MS, BASES[-1])
-    basis = BASES[0]
-    ends = sorted(
-        (attempt.attempt.expected_end_ms, attempt.attempt.attempt, attempt)
-        for attempt in _attempts_below(entity)
-    )
-    for end_ms, _, running in ends:
-        missing -= _part(running, over.resource)
-        basis = worse(basis, running.attempt.end_basis)
+    ends = [_ending(running) for running in _attempts_below(entity)]
+    ends += [ending for owner, ending in started if entity in owner.chain]
+    missing, basis = over.used + over.wanted - over.limit, BASES[0]
+    for ending in sorted(ends, key=lambda ending: ending.end_ms):
+        missing -= _part(ending, over.resource)
+        basis = worse(basis, ending.basis)
         if missing <= 0:
-            return Start(max(end_ms, now_ms), basis)
+            return Start(max(ending.end_ms, now_ms), basis)
     return Start(UNKNOWN_MS, BASES[-1])
 
 
@@ -110,15 +121,20 @@ def _attempts_below(entity: Entity) -> list[Running]:
     return found
 
 
-def _part(running: Running, resource: str) -> int:
+def _ending(running: Running) -> Ending:
+    attempt = running.attempt
+    return Ending(attempt.expected_end_ms, attempt.end_basis, running.held, running.model)
+
+
+def _part(ending: Ending, resource: str) -> int:
     """How much of a resource, as a quota names it, an attempt gives back."""
-    held: Amount = running.held
+    held = ending.held
     if resource == "running jobs":
         return 1
     if resource == "cpu_milli":
         return held.cpu_milli
     if resource == "memory_mib":
         return held.memory_mib
-    if resource == "accelerator_milli" or resource.endswith(f" of {running.model}"):
+    if resource == "accelerator_milli" or resource.endswith(f" of {ending.model}"):
         return held.accelerator_milli
     return 0

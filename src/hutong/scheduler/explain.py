@@ -79,7 +79,7 @@ def nowhere(look: Look, *, sites: bool) -> WaitReason:
 
 
 def waits_for(
-    look: Look, over: OverQuota | None, held_by: Holder | None, *, ahead: int
+    look: Look, overs: list[OverQuota], held_by: Holder | None, *, ahead: int
 ) -> tuple[WaitReason, ...]:
     """Why a shape that some pool could run waits: room, a reservation, others before it, quota."""
     reasons: list[WaitReason] = []
@@ -89,6 +89,4 @@ def waits_for(
         reasons.append(BusyPools(look.match.pools_count, look.shape.tasks, look.fits_count))
     if ahead:
         reasons.append(BehindOthers(ahead))
-    if over is not None:
-        reasons.append(over)
-    return tuple(reasons)
+    return (*reasons, *overs)

@@ -4,9 +4,9 @@ Theory of operation. `put_inventory` replaces a site's pools; what runs at the s
 accounted again on the new rows, keeping its chips where they still exist. A share of a node that
 no inventory names is accounted nowhere until the node (re)appears: that makes the order of
 "attempts started" and "inventory known" free, after a restart for instance. While `restoring`, an
-attempt that does not fit its node means that the node shrank before the restart. `version` changes when
-pools change in a way that a filter could see, and only then; `availability` when sites or nodes
-come and go; `growth` whenever something may fit that did not fit before.
+attempt that does not fit its node means that the node shrank before the restart. `version` changes
+when pools change in a way that a filter could see, and only then; `availability` when sites or
+nodes come and go; `growth` whenever something may fit that did not fit before.
 """
 
 from collections.abc import Iterable

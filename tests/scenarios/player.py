@@ -1,0 +1,232 @@
+"""Plays a scenario file: a world as people who run a cluster would write it down, and its plan.
+
+`python -m tests.scenarios.player` writes the plans again; read the difference before you keep it.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from hutong.model.ids import AttemptId, JobId
+from hutong.model.job import DomesticRule, Objective
+from hutong.model.resources import AcceleratorNeed, FrameworkNeed
+from hutong.model.states import PriorityClass
+from hutong.model.supply import NodeCondition, PriceBook, SoftwareVersion
+from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan
+from hutong.scheduler.profile import PROFILES
+from hutong.scheduler.state import SiteStatus
+from tests.unit.scheduler.worlds import ArraySpec, World
+
+HERE = Path(__file__).parent
+UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def scenario_files() -> list[Path]:
+    """Every scenario."""
+    return sorted(HERE.glob("*.yaml"))
+
+
+def play(scenario: dict[str, Any]) -> str:
+    """The plan of a scenario's cycles, as text."""
+    return Player(scenario).play()
+
+
+def rewrite(path: Path) -> None:
+    """Put the plan that a scenario gives now into its file."""
+    text = path.read_text(encoding="utf-8")
+    head = text.partition("\nplan: |\n")[0].rstrip()
+    plan = play(yaml.safe_load(head))
+    body = "".join(f"  {line}".rstrip() + "\n" for line in plan.splitlines())
+    path.write_text(f"{head}\n\nplan: |\n{body}", encoding="utf-8")
+
+
+class Player:
+    """A world made of a scenario, with the scenario's names for its jobs."""
+
+    def __init__(self, scenario: dict[str, Any]) -> None:
+        profile = PROFILES[scenario.get("profile", "fair")]
+        self.scenario = scenario
+        self.world = World(msgspec.structs.replace(profile, **scenario.get("settings", {})))
+        self.began_ms = self.world.now_ms
+        self.jobs: dict[str, JobId] = {}
+        self.attempts: dict[str, AttemptId] = {}
+
+    def play(self) -> str:
+        """Build the world, then run a cycle, and one more after each `then`."""
+        self._supply()
+        for tenant, fields in self.scenario.get("tenants", {}).items():
+            self.world.tenant(tenant, **fields)
+        for name, fields in self.scenario.get("running", {}).items():
+            self._run(name, fields)
+        self._submit(self.scenario.get("jobs", {}))
+        lines = self._cycle()
+        for event in self.scenario.get("then", []):
+            lines += self._event(event)
+        return "\n".join(lines) + "\n"
+
+    def _supply(self) -> None:
+        for site, fields in self.scenario["sites"].items():
+            given = {
+                key: fields[key] for key in ("region", "jurisdiction", "owner") if key in fields
+            }
+            self.world.site(site, **given)
+            for pool, shape in fields["pools"].items():
+                self._pool(f"{site}/{pool}", dict(shape))
+            for node, condition in fields.get("conditions", {}).items():
+                self.world.node(f"{site}/{node}", NodeCondition(condition))
+            self.world.status(site, SiteStatus(fields.get("status", "ready")))
+
+    def _pool(self, path: str, fields: dict[str, Any]) -> None:
+        price = fields.pop("price", 0)
+        fields["price"] = PriceBook(accelerator_microcny_per_hour=round(price * 1_000_000))
+        software = fields.pop("software", {})
+        fields["software"] = tuple(SoftwareVersion(n, str(v)) for n, v in software.items())
+        fields["boot_ms"] = to_ms(fields.pop("boot", "0s"))
+        self.world.pool(path, **fields)
+
+    def _run(self, name: str, fields: dict[str, Any]) -> None:
+        given = dict(fields)
+        given["priority"] = PriorityClass(given.pop("class", "normal"))
+        ran_ms = to_ms(given.pop("since", "0s"))
+        given["min_run_ms"] = to_ms(given.pop("min_run", "0s"))
+        given["ends_in_ms"] = to_ms(given.pop("ends_in", "1h")) + ran_ms
+        self.world.now_ms -= ran_ms
+        self.attempts[name] = self.world.runs(given.pop("node"), **given)
+        self.world.now_ms += ran_ms
+
+    def _submit(self, jobs: dict[str, Any]) -> None:
+        for name, fields in jobs.items():
+            given = dict(fields or {})
+            alternatives = [alternative(text) for text in given.pop("chips", [])]
+            given["priority"] = PriorityClass(given.pop("class", "normal"))
+            given["objective"] = Objective(given.pop("objective", "time"))
+            given["domestic"] = DomesticRule(given.pop("domestic", "any"))
+            for name_here, name_there in (("estimate", "estimate_ms"), ("limit", "time_limit_ms")):
+                if name_here in given:
+                    given[name_there] = to_ms(given.pop(name_here))
+            if "deadline" in given:
+                given["deadline_ms"] = self.world.now_ms + to_ms(given.pop("deadline"))
+            if "budget" in given:
+                given["budget_microcny"] = round(given.pop("budget") * 1_000_000)
+            if "array" in given:
+                given["array"] = ArraySpec(given["array"])
+            needs = given.pop("software", {})
+            given["frameworks"] = tuple(FrameworkNeed(n, str(v)) for n, v in needs.items())
+            for many in ("regions", "jurisdictions", "sites", "pools", "owners", "exclude_sites"):
+                given[many] = tuple(given.pop(many, ()))
+            self.jobs[name] = self.world.job(*alternatives, **given)
+
+    def _event(self, event: dict[str, Any]) -> list[str]:
+        for site, status in event.get("status", {}).items():
+            self.world.status(site, SiteStatus(status))
+        for name in event.get("ends", []):
+            self.world.end(self.attempts[name])
+        self._submit(event.get("jobs", {}))
+        self.world.pass_time(to_ms(event.get("after", "0s")))
+        return ["", *self._cycle()]
+
+    def _cycle(self) -> list[str]:
+        plan = self.world.cycle()
+        before = set(self.world.live)
+        passed = (self.world.now_ms - self.began_ms) / UNITS_MS["m"]
+        lines = [f"cycle at +{passed:g}m", *self._told(plan)]
+        self.world.apply(plan)
+        for attempt in self.world.live:
+            if attempt not in before:
+                names = {job: name for name, job in self.jobs.items()}
+                self.attempts[names[self.world.live[attempt].job]] = attempt
+        return [self._named(line) for line in lines]
+
+    def _told(self, plan: Plan) -> list[str]:
+        lines: list[str] = []
+        told: list[Explanation] = []
+        for placement in plan.placements:
+            lines += self._started(placement, fresh=placement.explanation not in told)
+            told.append(placement.explanation)
+        for preemption in plan.preemptions:
+            lost = preemption.lost_accelerator_milli_ms / 1000 / UNITS_MS["h"]
+            lines.append(
+                f"  evict {preemption.victim} for {preemption.job}: {lost:g} chip hours lost"
+            )
+        for held in plan.reservations:
+            tasks = "" if held.tasks == 1 else f" for {held.tasks} tasks"
+            lines.append(
+                f"  reserve {held.pool} from {self._time(held.start_ms)} for {held.job}{tasks}"
+            )
+        for deferral in plan.deferrals:
+            lines += self._waits(deferral)
+        shares = ", ".join(f"{tenant} {share}" for tenant, share in plan.shares_milli.items())
+        return [*lines, f"  shares in thousandths: {shares or 'none'}"]
+
+    def _started(self, placement: Placement, *, fresh: bool) -> list[str]:
+        where = ", ".join(
+            str(share.node) if share.tasks == 1 else f"{share.node} x{share.tasks}"
+            for share in placement.nodes
+        )
+        chips = f" with {shown_chips(placement)}" if placement.accelerator else ""
+        price = placement.rate_microcny_per_hour / 1_000_000
+        end = self._time(placement.expected_end_ms)
+        lines = [f"  start {placement.job} on {where}{chips} until {end} at {price:g} CNY/h"]
+        if fresh:
+            lines.append(f"    {placement.reason.sentence()}")
+            lines += self._explained(placement.explanation)
+        return lines
+
+    def _waits(self, deferral: Deferral) -> list[str]:
+        when = "nobody can tell when"
+        if deferral.start_ms:
+            when = f"expected {self._time(deferral.start_ms)} by {deferral.basis}"
+        lines = [f"  wait {deferral.head}: {when}"]
+        lines += [f"    {reason.sentence()}" for reason in deferral.reasons]
+        return lines + self._explained(deferral.explanation)
+
+    def _explained(self, explanation: Explanation) -> list[str]:
+        lines = []
+        for candidate in explanation.candidates:
+            start = self._time(candidate.start_ms)
+            cost = round(candidate.cost_microcny / 1_000_000, 2)
+            lines.append(
+                f"    {candidate.pool}: start {start}, finish {self._time(candidate.finish_ms)}, "
+                f"{cost:g} CNY, {candidate.tasks_fitting} task(s) fit now"
+            )
+        if explanation.filtered:
+            counts = ", ".join(f"{n} by {name}" for name, n in explanation.filtered.items())
+            lines.append(f"    nodes left out: {counts}")
+        return lines
+
+    def _time(self, at_ms: int) -> str:
+        minutes = round((at_ms - self.began_ms) / UNITS_MS["m"], 1)
+        return "now" if at_ms == self.world.now_ms else f"+{minutes:g}m"
+
+    def _named(self, line: str) -> str:
+        for name, attempt in self.attempts.items():
+            line = re.sub(rf"\b{attempt}\b", name, line)
+        for name, job in self.jobs.items():
+            line = re.sub(rf"\b{job}\b", name, line)
+        return line
+
+
+def to_ms(text: str | int) -> int:
+    """`90m` in milliseconds."""
+    return round(float(str(text)[:-1]) * UNITS_MS[str(text)[-1]])
+
+
+def alternative(text: str) -> AcceleratorNeed:
+    """`2 A100-80GB` or `2 A100-80GB at 0.5` as an alternative."""
+    count, model, *speed = text.replace(" at ", " ").split()
+    milli = round(float(speed[0]) * 1000) if speed else None
+    return AcceleratorNeed(model, round(float(count) * 1000), milli)
+
+
+def shown_chips(placement: Placement) -> str:
+    """The chips of each task."""
+    return f"{placement.accelerator_milli / 1000:g} {placement.accelerator}"
+
+
+if __name__ == "__main__":
+    for found in [Path(name) for name in sys.argv[1:]] or scenario_files():
+        rewrite(found)
