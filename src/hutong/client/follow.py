@@ -15,7 +15,7 @@ from hutong.client.sse import Parser
 from hutong.client.transport import Stream, Unreachable
 from hutong.model.errors import HutongError
 from hutong.model.states import TERMINAL_JOB_STATES
-from hutong.wire.api import AttemptView, ElementView, EventView, JobDetail
+from hutong.wire.api import AttemptView, ElementView, EventView, HealthReply, JobDetail
 
 # A stream that is silent for this long is opened again; the hub sends comments far more often.
 EVENTS_SILENCE_MS = 60_000
@@ -44,9 +44,13 @@ class LogPlace(msgspec.Struct, frozen=True):
 def follow_events(
     caller: Caller, *, after: int, kind: str, follow: bool, limit: int
 ) -> Iterator[EventView]:
-    """Give the journal's events behind position `after`; with `follow`, those to come as well."""
+    """Give the journal's events behind position `after`; with `follow`, those to come as well.
+
+    Without it the end is where the journal ends now, so that a busy hub does not keep it going.
+    """
     outage, given = Outage(caller), 0
-    while True:
+    end = None if follow else caller.call("GET", path("health"), HealthReply).position
+    while end is None or after < end:
         before = after
         query: dict[str, str | int | None] = {"after": after, "kind": kind}
         query["limit"] = limit - given if limit else None
@@ -58,6 +62,8 @@ def follow_events(
             ) as stream:
                 for event in _events(caller, stream):
                     outage.over()
+                    if end is not None and event.position > end:
+                        return
                     yield event
                     after, given = event.position, given + 1
                     if limit and given >= limit:

@@ -143,6 +143,7 @@ def test_events_are_one_line_each(hub: FakeHub, cli: Cli) -> None:
 
 
 def test_events_are_ndjson_for_programs(hub: FakeHub, cli: Cli) -> None:
+    hub.on("GET", "/v1/health", api.HealthReply("ok", "h", "0", 6))
     hub.on("GET", "/v1/events", events("JobAccepted", "JobEnded"), events())
     ran = cli("events", "--after", "4", "--json")
     assert [json.loads(line)["position"] for line in ran.lines] == [5, 6]

@@ -7,7 +7,7 @@ import pytest
 from hutong.client.client import Client
 from hutong.model.errors import HutongError
 from hutong.model.job import JobSpec, Program
-from hutong.wire.api import ElementView, JobDetail, JobView
+from hutong.wire.api import ElementView, HealthReply, JobDetail, JobView
 from tests.unit.client.fakehub import Answer, FakeHub, error, value
 
 SPEC = JobSpec("a", Program(argv=("true",)))
@@ -40,9 +40,22 @@ def attempts(*numbers: int) -> Answer:
 
 
 def test_events_end_at_the_present(hub: FakeHub, client: Client) -> None:
-    hub.on("GET", "/v1/events", stream(sse(1, 2)), stream(sse(3)), stream(b": none\n\n"))
+    hub.on("GET", "/v1/health", HealthReply("ok", "h", "0", 3))
+    hub.on("GET", "/v1/events", stream(sse(1, 2)), stream(sse(3)))
     assert [event.position for event in client.events()] == [1, 2, 3]
-    assert [seen.query["after"] for seen in hub.seen] == ["0", "2", "3"]
+    assert [seen.query["after"] for seen in hub.asked("GET", "/v1/events")] == ["0", "2"]
+
+
+def test_events_end_even_when_the_hub_is_busy(hub: FakeHub, client: Client) -> None:
+    hub.on("GET", "/v1/health", HealthReply("ok", "h", "0", 3))
+    hub.on("GET", "/v1/events", stream(sse(1, 3, 4, 5)))
+    assert [event.position for event in client.events()] == [1, 3]
+
+
+def test_events_end_when_none_of_the_rest_is_for_the_caller(hub: FakeHub, client: Client) -> None:
+    hub.on("GET", "/v1/health", HealthReply("ok", "h", "0", 9))
+    hub.on("GET", "/v1/events", stream(sse(1)), stream(b": none\n\n"))
+    assert [event.position for event in client.events()] == [1]
 
 
 def test_events_resume_behind_the_last_one_seen(hub: FakeHub, client: Client) -> None:
@@ -81,10 +94,12 @@ def test_a_refusal_ends_a_stream_at_once(hub: FakeHub, client: Client) -> None:
 
 
 def test_no_more_events_than_asked_for(hub: FakeHub, client: Client) -> None:
+    hub.on("GET", "/v1/health", HealthReply("ok", "h", "0", 9))
     hub.on("GET", "/v1/events", stream(sse(1, 2)), stream(sse(3, 4)))
     assert [event.position for event in client.events(limit=3, kind="JobEnded")] == [1, 2, 3]
-    assert [seen.query["limit"] for seen in hub.seen] == ["3", "1"]
-    assert {seen.query["kind"] for seen in hub.seen} == {"JobEnded"}
+    asked = [seen.query for seen in hub.asked("GET", "/v1/events")]
+    assert [query["limit"] for query in asked] == ["3", "1"]
+    assert {query["kind"] for query in asked} == {"JobEnded"}
 
 
 def test_a_log_is_read_from_an_offset(hub: FakeHub, client: Client) -> None:
