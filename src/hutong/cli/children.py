@@ -98,11 +98,6 @@ class Children:
         self._running: list[_Running] = []
         self._leaving = threading.Event()
 
-    @property
-    def leaving(self) -> bool:
-        """Whether the end has been asked for."""
-        return self._leaving.is_set()
-
     def keep(self, children: Sequence[Child]) -> None:
         """Run children in this thread until the end is asked for, then end them all."""
         self._running = [_Running(child) for child in children]
@@ -121,10 +116,6 @@ class Children:
     def leave(self) -> None:
         """Ask for the end."""
         self._leaving.set()
-
-    def pause(self, seconds: float) -> None:
-        """Wait, or until the end is asked for."""
-        self._leaving.wait(seconds)
 
 
 def _launch(child: Child) -> subprocess.Popen[bytes]:

@@ -19,7 +19,6 @@ from hutong.client.config import CLIENT_FILE, LOCAL_FOLDER, ClientFile, data_fol
 from hutong.model.errors import HutongError, refuse
 from hutong.wire.api import TokenRequest
 
-LOOK_S = 0.05
 ONCE = Patience(tries_count=1)
 
 
@@ -61,18 +60,26 @@ def up(
     folder = (data or data_folder()).absolute()
     sites = _sites(site)
     children = Children()
-    beside = threading.Thread(target=_beside, args=(folder, sites, children), name="agents")
-    beside.start()
+    beside: list[threading.Thread] = []
+
+    def on_ready(url: str) -> None:
+        beside.append(
+            threading.Thread(target=_beside, args=(url, folder, sites, children), name="agents")
+        )
+        beside[0].start()
+
     try:
         return serve(
             HubConfig(
                 data=folder, host=host, port=port, profile=profile, log_level=log_level,
                 allow_remote=allow_remote,
-            )
+            ),
+            on_ready=on_ready,
         )  # fmt: skip
     finally:
         children.leave()
-        beside.join()
+        for thread in beside:
+            thread.join()
 
 
 def _sites(files: Sequence[Path]) -> dict[str, Path]:
@@ -91,42 +98,23 @@ def _sites(files: Sequence[Path]) -> dict[str, Path]:
     return sites
 
 
-def _beside(folder: Path, sites: dict[str, Path], children: Children) -> None:
+def _beside(url: str, folder: Path, sites: dict[str, Path], children: Children) -> None:
     """What runs beside the hub: say that it serves, and keep the agents of its sites."""
-    client = _when_it_serves(folder, children)
-    if client is None:
+    if sys.stdout.isatty():
+        _greet(url, folder, tuple(sites))
+    if not sites:
         return
-    with client:
-        if sys.stdout.isatty():
-            _greet(client.url, folder, tuple(sites))
-        try:
+    try:
+        token = msgspec.json.decode((folder / CLIENT_FILE).read_bytes(), type=ClientFile).token
+        with Client(url, token) as client:
             agents = [_agent(client, folder, name, file) for name, file in sites.items()]
-        except HutongError as error:
-            show_error(error)
-            return
-        except OSError as problem:
-            text = problem.strerror or str(problem)
-            show_error(refuse("file.unreadable", file=str(folder / "agents"), problem=text))
-            return
-    children.keep(agents)
-
-
-def _when_it_serves(folder: Path, children: Children) -> Client | None:
-    """Wait for the hub of this folder, known by taking the token in its client file."""
-    while not children.leaving:
-        children.pause(LOOK_S)
-        try:
-            found = msgspec.json.decode((folder / CLIENT_FILE).read_bytes(), type=ClientFile)
-            client = Client(found.url, found.token, timeout_ms=5_000, patience=ONCE)
-        except (OSError, msgspec.DecodeError, HutongError):
-            continue
-        try:
-            client.whoami()
-        except HutongError:
-            client.close()
-            continue
-        return client
-    return None
+    except HutongError as error:
+        show_error(error)
+    except OSError as problem:
+        text = problem.strerror or str(problem)
+        show_error(refuse("file.unreadable", file=str(folder), problem=text))
+    else:
+        children.keep(agents)
 
 
 def _greet(url: str, folder: Path, sites: tuple[str, ...]) -> None:

@@ -56,8 +56,10 @@ class HubConfig(msgspec.Struct, frozen=True, kw_only=True):
     allow_remote: bool = False
 
 
-def serve(config: HubConfig) -> int:
+def serve(config: HubConfig, *, on_ready: Callable[[str], None] | None = None) -> int:
     """Run a hub until SIGTERM or SIGINT. Gives the exit code: 0 when it was told to stop.
+
+    `on_ready` gets the hub's address once it serves; it must not block.
 
     Raises what keeps it from starting: `hub.address`, `store.in_use`, `store.damaged` and others.
     """
@@ -68,7 +70,7 @@ def serve(config: HubConfig) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(20_000, 20, 20)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(config, listening))
+        return runner.run(_serve(config, listening, on_ready))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -146,7 +148,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(config: HubConfig, listening: socket.socket) -> int:
+async def _serve(
+    config: HubConfig, listening: socket.socket, on_ready: Callable[[str], None] | None
+) -> int:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -174,14 +178,20 @@ async def _serve(config: HubConfig, listening: socket.socket) -> int:
     try:
         url = _url(config.host, listening.getsockname()[1])
         await write_client_file(hub, config.data, url)
-        await _until_told(hub, listening, told, url)
+        await _until_told(hub, listening, told, url, on_ready)
     finally:
         await hub.close()
     LOG.info("stopped")
     return 1 if fenced else 0
 
 
-async def _until_told(hub: Hub, listening: socket.socket, told: asyncio.Event, url: str) -> None:
+async def _until_told(
+    hub: Hub,
+    listening: socket.socket,
+    told: asyncio.Event,
+    url: str,
+    on_ready: Callable[[str], None] | None,
+) -> None:
     server = _Server(
         uvicorn.Config(
             App(hub, ENDPOINTS),
@@ -202,6 +212,8 @@ async def _until_told(hub: Hub, listening: socket.socket, told: asyncio.Event, u
     LOG.info("serving at %s, journal position %d", url, hub.driver.durable_position)
     sys.stdout.write(f"ready {url}\n")
     sys.stdout.flush()
+    if on_ready is not None:
+        on_ready(url)
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
