@@ -24,6 +24,7 @@ from hutong.model.reasons import Completed
 from hutong.model.resources import Amount
 from hutong.model.states import AttemptState
 from hutong.model.supply import Inventory, Node, Pool, Site
+from hutong.wire.api import SubmitRequest
 from tests.e2e.hub_process import HubProcess, job, running_hub
 
 SITE = SiteId("bj")
@@ -203,8 +204,9 @@ def test_the_local_token_is_for_its_owner_alone(hub: HubProcess) -> None:
 
 def test_no_token_is_in_the_log(hub: HubProcess, client: Client) -> None:
     hub.request("GET", f"/v1/jobs?token={hub.token}")
-    with pytest.raises(HutongError):
-        Client(hub.url, f"{hub.token[:-4]}AAAA").jobs()
+    wrong = Client(hub.url, f"{hub.token[:-4]}AAAA")
+    with wrong, pytest.raises(HutongError, match=r"auth\.unknown"):
+        wrong.jobs()
     assert hub.token not in hub.errors.read_text()
     assert "hut_" not in hub.errors.read_text()
 
@@ -240,6 +242,33 @@ def test_a_hub_with_open_streams_leaves_at_once_when_told(tmp_path: Path) -> Non
         assert answer.read() is not None  # each ends in good order
         connection.close()
     idle.close()
+    assert "Traceback" not in hub.errors.read_text()
+
+
+def test_a_hub_leaves_though_clients_neither_send_nor_read(tmp_path: Path) -> None:
+    hub = HubProcess(tmp_path / "data").start()
+    token = f"Authorization: Bearer {hub.token}\r\n"
+    address = urlsplit(hub.url)
+    lines = b"".join(
+        msgspec.json.encode(SubmitRequest(job(f"n{number}"))) + b"\n" for number in range(2_000)
+    )
+    stalled = []
+    for head, body in (
+        (f"POST /v1/jobs HTTP/1.1\r\n{token}Content-Length: 100\r\n\r\n", b"{"),
+        (f"POST /v1/jobs/bulk HTTP/1.1\r\n{token}Content-Length: 9999999\r\n\r\n", lines),
+        (f"GET /v1/events?follow=true HTTP/1.1\r\n{token}\r\n", b""),
+    ):
+        connection = socket.create_connection((address.hostname, address.port), 30)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.sendall(head.encode() + body)
+        stalled.append(connection)
+    with hub.client() as client:
+        assert len(client.jobs(limit=10).jobs) <= 10
+    began = time.monotonic()
+    assert hub.stop() == 0
+    assert time.monotonic() - began < 6  # 1.5 s on an idle machine
+    for connection in stalled:
+        connection.close()
     assert "Traceback" not in hub.errors.read_text()
 
 

@@ -6,6 +6,7 @@ nobody foresaw is told to the log under the request's cause, and to the client a
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
@@ -65,6 +66,8 @@ class App:
             LOG.error("fault at %s (%s)", reply.cause, name, exc_info=problem)
             self._hub.driver.metrics.internal_errors.inc()
             await self._refuse(reply, refuse("hub.internal", cause=reply.cause))
+        if LOG.isEnabledFor(logging.DEBUG):  # the path alone: a query may hold anything
+            LOG.debug("%s %s %s %d", reply.cause, scope["method"], scope["path"], reply.status)
         self._count(name, reply.status, began)
 
     async def _call(

@@ -39,7 +39,6 @@ from hutong.server.ended import JustEnded
 from hutong.server.loading import load_machine
 from hutong.server.log import LOG
 from hutong.server.metrics import Metrics
-from hutong.server.signals import Signal
 from hutong.store.contract import Batch, Store
 
 TICK_MS = 500
@@ -71,8 +70,6 @@ class Driver:
         self.store = store
         self.metrics = metrics or Metrics()
         self.clock = clock or Clock()
-        self.committed = Signal()
-        """Given behind each commit and each time the machine was replaced."""
         self.on_poke: Callable[[SiteId], None] = _no_stream
         self.on_entries: Callable[[Sequence[ev.Entry]], None] = _no_reader
         self.on_fenced: Callable[[], None] = _nobody
@@ -223,7 +220,6 @@ class Driver:
         if entries:
             self.durable_position = entries[-1].position
             self.on_entries(entries)
-            self.committed.give()
             if entries[-1].position - self._snapshot_position >= SNAPSHOT_ENTRIES:
                 self._spawn(self._snapshot(), "snapshot")
 
@@ -281,7 +277,6 @@ class Driver:
             self._refusal = error
         machine = await self._until_it_works(self._load)
         self._machine = machine
-        self.committed.give()
         step = self._begin(machine)
         await self._until_it_works(partial(self._append_once, step))
         self._writable()
@@ -329,7 +324,6 @@ class Driver:
         self._refusal = None
         self.durable_position = self.machine.state.position
         self._cycle_wanted.set()
-        self.committed.give()
 
     # Tasks
 

@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import gc
 import ipaddress
+import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -39,6 +41,8 @@ KEEP_ALIVE_S = 75
 STOP_S = 1
 """How long requests under way may go on once the hub was told to stop."""
 
+_OPEN_FILES = 16_384
+
 _SWITCH_INTERVAL_S = 0.0005
 """How long the event loop may keep the interpreter from the thread that writes the journal."""
 
@@ -61,16 +65,30 @@ def serve(config: HubConfig, *, on_ready: Callable[[str], None] | None = None) -
 
     `on_ready` gets the hub's address once it serves; it must not block.
 
-    Raises what keeps it from starting: `hub.address`, `store.in_use`, `store.damaged` and others.
+    Raises what keeps it from starting: `hub.config`, `store.in_use`, `store.damaged` and others.
     """
     _check(config)
     set_up(config.log_level)
-    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     listening = _listen(config)
+    try:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        listening.close()
+        where = f"{config.data}: {problem.strerror or problem}"
+        raise refuse("hub.config", setting="data", problem=where) from None
+    _raise_file_limit()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(20_000, 20, 20)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(config, listening, on_ready))
+
+
+def _raise_file_limit() -> None:
+    """Each agent and each reader of a stream holds a connection open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -219,6 +237,8 @@ async def _until_told(
     waiting.cancel()
     LOG.info("stopping")
     hub.stop_streams()
+    # Requests that are cut off now are no faults to be told with a trace.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server.should_exit = True
     await serving
 

@@ -1,5 +1,7 @@
 """The HTTP library's protocol, with the hub's manners for what never reaches the application."""
 
+import secrets
+
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -17,7 +19,8 @@ class Protocol(HttpToolsProtocol):
         body = msgspec.json.encode(refuse("request.malformed", problem="it is not HTTP").body())
         head = (
             "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n"
+            f"x-hutong-cause: p{secrets.token_hex(6)}\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()

@@ -49,6 +49,13 @@ def test_a_port_in_use_is_told_before_the_store_is_opened(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HutongError, match=r"hub\.config") as caught:
+        serve(HubConfig(data=tmp_path / "file" / "data", port=0))
+    assert caught.value.facts["setting"] == "data"
+
+
 def write(disk: MemoryDisk, data: Path, url: str = URL) -> tuple[str, World]:
     async def play() -> World:
         async with World(MemoryStore(disk), data) as world:
