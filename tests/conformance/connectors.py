@@ -2,7 +2,6 @@
 
 import asyncio
 import shlex
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -43,11 +42,11 @@ pools:
 """
 
 
-def order(number: int = 1, **changes: object) -> AttemptOrder:
-    """An order for attempt 1 of job `number`, one task on the first node unless told otherwise."""
+def order(which: int = 1, /, **changes: object) -> AttemptOrder:
+    """An order for attempt 1 of job `which`, one task on the first node unless told otherwise."""
     plain = AttemptOrder(
-        attempt=AttemptId(f"h0test-j{number}-1"),
-        job=JobId(f"j{number}"),
+        attempt=AttemptId(f"h0test-j{which}-1"),
+        job=JobId(f"j{which}"),
         token=1,
         tenant=TenantId("lab/tests"),
         name="acted",
@@ -159,13 +158,15 @@ class LocalRig:
         await self.connector.open()
 
     async def leave(self) -> None:
+        for one in await self.connector.scan():
+            if one.ended is None:
+                await self.connector.stop(one.attempt, 0, "the test is over")
         async with asyncio.timeout(PATIENCE_S):
-            while live := [one for one in await self.connector.scan() if one.ended is None]:
-                for one in live:
-                    await self.connector.stop(one.attempt, 0, "the test is over")
+            while True:
+                if all(one.ended is not None for one in await self.connector.scan()):
+                    break
                 await asyncio.sleep(0)
         await self.connector.close()
-        shutil.rmtree(self._root)
 
 
 class Watch:

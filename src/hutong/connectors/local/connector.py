@@ -159,6 +159,10 @@ class LocalConnector:
         except OSError as problem:
             self._chips.give_back(order.attempt)
             raise _failed("preparing its folder", problem) from None
+        except UnicodeEncodeError:
+            self._chips.give_back(order.attempt)
+            text, advice = "it holds half of a character", "Its texts have to be whole Unicode."
+            raise refuse("connector.refused", problem=text, advice=advice) from None
         except HutongError:
             self._chips.give_back(order.attempt)
             raise
@@ -214,6 +218,7 @@ class LocalConnector:
             declared=pool.declared,
             stack=self._stacks[order.pool],
             devices=chips,
+            data=self._disk.data_folder(order.tenant),
         )
         env, tasks = environment.build(order, around)
         return _line(
@@ -257,7 +262,9 @@ class LocalConnector:
             batch.append(seen)
         self._batches.put_nowait(tuple(batch))
 
-    def _lost(self) -> None:
+    def _lost(self, lost: link.Link) -> None:
+        if lost is not self._link:
+            return
         self._link = None
         _log.warning("the supervisor of %s is gone; another one is started", self._disk.root)
         self._tasks.append(asyncio.create_task(self._reconnect()))

@@ -40,7 +40,8 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     `devices` are the real chips of each task, by rank; empty where they are declared tokens or
     none, and then every variable that could show a task a real chip is empty too. `stack` is the
-    catalogue's stack of the chip.
+    catalogue's stack of the chip, `data` the folder in which the tenant's jobs at this site share
+    what they keep.
     """
 
     site: SiteId
@@ -51,6 +52,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     declared: bool = True
     stack: str = ""
     devices: Sequence[Sequence[int]] = ()
+    data: str = ""
 
 
 def first_port(attempt: str) -> int:
@@ -90,6 +92,8 @@ def _hutong(order: AttemptOrder, around: Surroundings) -> dict[str, str]:
         "HUTONG_TASK_RANK": "0",
         "HUTONG_NODE": "",
     }
+    if around.data:
+        own["HUTONG_DATA_DIR"] = around.data
     if chips_milli and around.declared:
         own["HUTONG_ACCELERATOR_DECLARED"] = "1"
     if order.array_number is not None:
@@ -103,6 +107,7 @@ def _torch(order: AttemptOrder, around: Surroundings) -> dict[str, str]:
         {} if order.array_element is None else {"JOB_COMPLETION_INDEX": str(order.array_element)}
     )
     return {
+        "PYTHONUNBUFFERED": "1",  # or its log would come when it ends
         "WORLD_SIZE": str(order.tasks),
         "MASTER_ADDR": LOOPBACK,
         "MASTER_PORT": str(around.port),

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -14,6 +15,8 @@ from hutong.connectors.local.supervisor import PROTOCOL
 from hutong.model.errors import HutongError, refuse
 
 Json = dict[str, Any]
+Heard = Callable[[list[Json]], None]
+Lost = Callable[["Link"], None]
 START_S = 15.0
 _SOURCE = str(Path(__file__).resolve().parents[3])
 _PROGRAM = (
@@ -24,9 +27,12 @@ _decode = msgspec.json.Decoder(Json).decode
 
 
 class Link(asyncio.Protocol):
-    """One connection. `heard` gets the supervisor's lines in batches, `lost` is called once."""
+    """One connection. `heard` gets the supervisor's lines in batches.
 
-    def __init__(self, heard: Callable[[list[Json]], None], lost: Callable[[], None]) -> None:
+    `lost` is called once if the connection ends by itself after the supervisor's hello.
+    """
+
+    def __init__(self, heard: Heard, lost: Lost) -> None:
         self.hello: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._heard = heard
         self._lost = lost
@@ -46,10 +52,16 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if not self.hello.done():
+        if self.hello.done():
+            self._lost(self)
+        else:
             self.hello.set_exception(ConnectionResetError())
             self.hello.exception()  # whoever waits gets it; nobody has to
-        self._lost()
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether something that is sent may arrive."""
+        return self._transport is not None
 
     def send(self, line: bytes) -> None:
         """Send a line, if the connection is there; what is lost with it is sent to the next."""
@@ -63,13 +75,11 @@ class Link(asyncio.Protocol):
             self._transport.close()
 
 
-def _nothing() -> None:
+def _nothing(_link: Link) -> None:
     pass
 
 
-async def connect(
-    root: str, heard: Callable[[list[Json]], None], lost: Callable[[], None]
-) -> tuple[Link, Json]:
+async def connect(root: str, heard: Heard, lost: Lost) -> tuple[Link, Json]:
     """Connect to the supervisor of a site folder; start one first if need be.
 
     Gives the link and the supervisor's `hello`. Raises `connector.failed`.
@@ -78,7 +88,7 @@ async def connect(
     while True:
         with contextlib.suppress(OSError):
             return await _connect(root, heard, lost)
-        await _start(root)
+        await asyncio.to_thread(_start, root)
         with contextlib.suppress(OSError):
             return await _connect(root, heard, lost)
         if asyncio.get_running_loop().time() > deadline:
@@ -86,9 +96,7 @@ async def connect(
         await asyncio.sleep(0.02)  # another one is on its way out, or in
 
 
-async def _connect(
-    root: str, heard: Callable[[list[Json]], None], lost: Callable[[], None]
-) -> tuple[Link, Json]:
+async def _connect(root: str, heard: Heard, lost: Lost) -> tuple[Link, Json]:
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _, link = await asyncio.get_running_loop().create_unix_connection(
@@ -101,33 +109,26 @@ async def _connect(
     except BaseException:
         link.close()
         raise
+    if not link.is_open:
+        raise ConnectionResetError
     if hello.get("hello") != PROTOCOL:
         link.close()
         raise _failed("the one that runs is of another version; it leaves when its attempts end")
     return link, hello
 
 
-async def _start(root: str) -> None:
+def _start(root: str) -> None:
     """Start a supervisor and wait until it serves, or has found that there is one already."""
     log = Path(root, "supervisor.log")
-    with _appending(log) as errors:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM,
-            _SOURCE, root,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=errors,
-            cwd=root, env={}, start_new_session=True,
-        )  # fmt: skip
-    if await process.wait():
-        raise _failed(_last_line(log) or f"it ended with {process.returncode}")
-
-
-def _appending(log: Path) -> BinaryIO:
-    return log.open("ab")
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    with log.open("ab") as errors:
+        code = subprocess.run(
+            (sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, _SOURCE, root),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            cwd=root, env={}, start_new_session=True, check=False,
+        ).returncode  # fmt: skip
+    if code:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        raise _failed(lines[-1] if lines else f"it ended with {code}")
 
 
 def _failed(problem: str) -> HutongError:

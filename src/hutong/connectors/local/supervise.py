@@ -21,7 +21,7 @@ def main(root: str) -> None:
 
     The first process returns when its child, which nobody has to wait for, serves.
     """
-    os.umask(0o077)
+    os.closerange(3, 65_536)  # nothing of who started it is its business, or its tasks'
     os.makedirs(os.path.join(root, "attempts"), exist_ok=True)
     lock = os.open(os.path.join(root, "supervisor.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -33,6 +33,8 @@ def main(root: str) -> None:
     os.utime(lock)
     listener = listen(root)
     if not os.fork():
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         Supervisor(root, listener).run()
 
 

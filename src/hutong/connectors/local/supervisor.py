@@ -1,8 +1,8 @@
 """The supervisor of one site folder: it starts processes, outlives the agent, records every end.
 
 Theory of operation. One small process per site folder, in a session of its own, started by the
-agent without site packages: what it imports is the standard library and its neighbours `record` and
-`processes`. A lock makes it the only one. The agent talks to it over `supervisor.sock`, in lines of
+agent without site packages: what it imports is the standard library and a few neighbours that do
+the same. A lock makes it the only one. The agent talks to it over `supervisor.sock`, in lines of
 JSON; when the agent goes it stays until the last attempt has ended.
 
 Each task of an attempt is a child in its own session and process group, its output appended to
@@ -28,9 +28,9 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any
 
 from hutong.connectors.local import record
+from hutong.connectors.local.live import Attempt, Json, Task
 from hutong.connectors.local.processes import (
     IGNORED,
     Unrunnable,
@@ -50,48 +50,6 @@ TICK_MS = 1_000
 LINGER_MS = 10_000
 """A supervisor that no agent has spoken to yet waits this long for one."""
 GONE_CHECK_MS = 20
-
-Json = dict[str, Any]
-
-
-class Task:
-    """One task of a gang. `pid` is 0 while nothing of it runs; its group may outlive it."""
-
-    __slots__ = ("code", "env", "group", "in_setup", "pid", "rank")
-
-    def __init__(self, rank: int, env: dict[str, str]) -> None:
-        self.rank = rank
-        self.env = env
-        self.pid = self.group = 0
-        self.in_setup = False
-        self.code: int | None = None
-
-
-class Attempt:
-    """A live attempt. `kill_at_ms` is set once it is being ended, `cause` says why."""
-
-    __slots__ = (
-        "cause", "folder", "grace_ms", "id", "kill_at_ms", "left", "limit_at_ms", "order", "record",
-        "started_boot_ms", "started_ms", "tasks", "warned",
-    )  # fmt: skip
-
-    def __init__(self, order: Json, folder: str, claimed: int) -> None:
-        self.id: str = order["attempt"]
-        self.order = order
-        self.folder = folder
-        self.record = claimed
-        self.grace_ms: int = order["grace_ms"]
-        self.tasks: list[Task] = []
-        self.left = 0
-        self.started_ms = self.started_boot_ms = 0
-        self.limit_at_ms: int | None = None
-        self.kill_at_ms: int | None = None
-        self.cause: Json | None = None
-        self.warned: dict[int, None] = {}
-
-    def log(self, task: Task) -> str:
-        """Where a task's output goes."""
-        return os.path.join(self.folder, f"task-{task.rank}.log")
 
 
 def listen(root: str) -> socket.socket:
@@ -224,6 +182,8 @@ class Supervisor:
         if struct.unpack("3i", credentials)[1] not in (0, os.getuid()):
             agent.close()
             return
+        while self.agent is not None and self.hear():  # what it still said counts
+            pass
         self.drop_agent()
         agent.settimeout(0)
         self.agent, self.had_agent = agent, True
@@ -236,28 +196,28 @@ class Supervisor:
         if self.agent is not None:
             self.poll.unregister(self.agent)
             self.agent.close()
-        self.agent = None
-        self.inbox = b""
+        self.agent, self.inbox = None, b""
         self.outbox.clear()
 
-    def hear(self) -> None:
-        """Read what the agent wrote and obey every whole line of it."""
+    def hear(self) -> bool:
+        """Read what the agent wrote and obey every whole line of it; say whether it wrote any."""
         assert self.agent is not None
         try:
             data = self.agent.recv(1 << 20)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self.drop_agent()
-            return
+            return False
         *lines, self.inbox = (self.inbox + data).split(b"\n")
         for line in lines:
             try:
                 self.obey(json.loads(line))
             except Exception:  # whatever it is, the other attempts must not pay for it
                 sys.excepthook(*sys.exc_info())  # to supervisor.log
+        return True
 
     def obey(self, command: Json) -> None:
         """Do what the agent asks."""
@@ -286,8 +246,7 @@ class Supervisor:
             except BlockingIOError:
                 pass
             except OSError:
-                self.drop_agent()
-                return
+                self.outbox.clear()  # it is gone, and what it said last is still to be read
         self.poll.modify(self.agent, select.POLLIN | (select.POLLOUT if self.outbox else 0))
 
     # Starting
@@ -391,7 +350,6 @@ class Supervisor:
             self.signal(attempt, signal.SIGCONT)
 
     def signal(self, attempt: Attempt, number: int) -> None:
-        """Signal every group of the attempt."""
         for task in attempt.tasks:
             signal_group(task.group, number)
 

@@ -23,7 +23,7 @@ import msgspec
 from hutong.connectors.local import record
 from hutong.model.attempt import AttemptOrder
 from hutong.model.errors import HutongError, refuse
-from hutong.model.ids import AttemptId, is_name
+from hutong.model.ids import AttemptId, TenantId, is_name, is_tenant
 from hutong.model.job import InlineFile
 from hutong.model.limits import LOG_BYTES_PER_TASK
 
@@ -49,6 +49,7 @@ class WorkFolder:
         self.keep_work_ms = keep_work_hours * MS_PER_HOUR
         self.attempts = os.path.join(self.root, "attempts")
         self.kept = os.path.join(self.root, "kept")
+        self._data: dict[TenantId, str] = {}
 
     def make(self) -> None:
         """Make the folders, for their owner alone. Raises OSError."""
@@ -60,6 +61,17 @@ class WorkFolder:
         if not is_name(attempt):
             raise _refused(f"{attempt!a} is no attempt's id")
         return os.path.join(self.attempts, attempt)
+
+    def data_folder(self, tenant: TenantId) -> str:
+        """The folder that a tenant's jobs share here, made when first asked for. Nothing of it is
+        ever removed. Raises OSError, `connector.refused` for a tenant that is no path of names."""
+        if tenant not in self._data:
+            if not is_tenant(tenant):
+                raise _refused(f"{tenant!a} is no tenant")
+            folder = os.path.join(self.root, "data", *tenant.split("/"))
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            self._data[tenant] = folder
+        return self._data[tenant]
 
     # Before
 

@@ -1,0 +1,49 @@
+"""What the supervisor holds of an attempt that lives.
+
+This module is loaded by the supervisor and imports the standard library alone.
+"""
+
+import os
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Task:
+    """One task of a gang. `pid` is 0 while nothing of it runs; its group may outlive it."""
+
+    __slots__ = ("code", "env", "group", "in_setup", "pid", "rank")
+
+    def __init__(self, rank: int, env: dict[str, str]) -> None:
+        self.rank = rank
+        self.env = env
+        self.pid = self.group = 0
+        self.in_setup = False
+        self.code: int | None = None
+
+
+class Attempt:
+    """A live attempt. `kill_at_ms` is set once it is being ended, `cause` says why."""
+
+    __slots__ = (
+        "cause", "folder", "grace_ms", "id", "kill_at_ms", "left", "limit_at_ms", "order", "record",
+        "started_boot_ms", "started_ms", "tasks", "warned",
+    )  # fmt: skip
+
+    def __init__(self, order: Json, folder: str, claimed: int) -> None:
+        self.id: str = order["attempt"]
+        self.order = order
+        self.folder = folder
+        self.record = claimed
+        self.grace_ms: int = order["grace_ms"]
+        self.tasks: list[Task] = []
+        self.left = 0
+        self.started_ms = self.started_boot_ms = 0
+        self.limit_at_ms: int | None = None
+        self.kill_at_ms: int | None = None
+        self.cause: Json | None = None
+        self.warned: dict[int, None] = {}
+
+    def log(self, task: Task) -> str:
+        """Where a task's output goes."""
+        return os.path.join(self.folder, f"task-{task.rank}.log")
