@@ -1,8 +1,10 @@
 """Whether the hub lives, serves and what it measures; who the caller is; what the API is."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from hutong.lifecycle.hub import HubMachine
+from hutong.model.errors import HutongError
 from hutong.server.endpoint import Answer, Call
 from hutong.server.hub import Hub
 from hutong.server.metrics import Gauge
@@ -22,7 +24,10 @@ async def is_ready(call: Call) -> Answer:
 
 async def show_health(call: Call) -> Answer:
     """Whether the hub serves, and where its journal stands."""
-    return Answer(_health(call.hub))
+    health = _health(call.hub)
+    with suppress(HutongError):  # a hub that cannot write says so in its status
+        await call.hub.driver.durable()
+    return Answer(health)
 
 
 async def who_am_i(call: Call) -> Answer:
