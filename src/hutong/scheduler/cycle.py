@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from hutong.model.attempt import NodeShare
 from hutong.model.ids import JobId
-from hutong.model.reasons import CycleFull, PlaceReason, WaitReason
+from hutong.model.reasons import PlaceReason, WaitReason
 from hutong.model.states import PriorityClass
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
@@ -59,7 +59,10 @@ class Cycle:
         self._blocked = Blocked(self)
 
     def run(self, extra: Cursor | None = None) -> None:
-        """Go through all groups in order; `extra` stands in for its group, in the queue or not."""
+        """Go through all groups in order, until the plan is full.
+
+        `extra` stands in for its group, which may be in the queue or not.
+        """
         fair = self.profile.order == "fair"
         for priority in PriorityClass:
             groups = self.snapshot.demand.active[priority.rank]
@@ -69,6 +72,8 @@ class Cycle:
                 cursors.append(extra)
             if cursors:
                 self._run_class(ClassOrder(cursors, self.ledger, fair=fair))
+            if self.truncated:
+                break
 
     def plan(self) -> Plan:
         """What was decided."""
@@ -105,9 +110,7 @@ class Cycle:
             look = self.look(cursor.group.shape)
             if not look.blocked and len(self.placements) >= limit:
                 self.truncated = True
-                self._defer_full(cursor, look)
-                order.remove(cursor)
-                continue
+                return
             if not look.blocked and self._place(cursor, look):
                 order.placed(cursor)
             else:
@@ -169,10 +172,3 @@ class Cycle:
             )
             told = self._told[group.name] = (option, reason, explanation)
         return told[1], told[2]
-
-    def _defer_full(self, cursor: Cursor, look: Look) -> None:
-        explanation = Explanation(look.filtered, (), self.ledger.share_milli(cursor.group.entity))
-        self.defer(
-            cursor.group, cursor.job, (CycleFull(self.profile.placements_count),),
-            explanation=explanation, start=Start(self.now_ms, "estimates"), spacing_ms=1,
-        )  # fmt: skip

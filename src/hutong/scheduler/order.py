@@ -109,8 +109,8 @@ class _Branch:
 _Child = tuple[float, tuple[int, int], str, _Leaf | _Branch]
 
 
-def _child(node: _Leaf | _Branch, ledger: Ledger) -> _Child:
-    return node.share(ledger), node.first(), node.id, node
+def _child(node: _Leaf | _Branch, share: float) -> _Child:
+    return share, node.first(), node.id, node
 
 
 class ClassOrder:
@@ -149,7 +149,7 @@ class ClassOrder:
             heapreplace(leaf.heap, leaf.key(cursor))
         else:
             heappop(leaf.heap)
-        self._renew_path(leaf)
+        self._renew_path(leaf, charged=True)
 
     def remove(self, cursor: Cursor) -> None:
         """Look at the group just peeked at no more."""
@@ -157,13 +157,14 @@ class ClassOrder:
         assert leaf is not None
         assert leaf.heap[0][3] is cursor
         heappop(leaf.heap)
-        self._renew_path(leaf)
+        self._renew_path(leaf, charged=False)
 
-    def _renew_path(self, leaf: _Leaf) -> None:
+    def _renew_path(self, leaf: _Leaf, *, charged: bool) -> None:
         child: _Leaf | _Branch = leaf
         for branch in reversed(self._path):
             if child.heap:
-                heapreplace(branch.heap, _child(child, self._ledger))
+                share = child.share(self._ledger) if charged else branch.heap[0][0]
+                heapreplace(branch.heap, _child(child, share))
             else:
                 heappop(branch.heap)
             child = branch
@@ -205,7 +206,7 @@ def _link(root: _Branch, leaves: dict[str, _Leaf], ledger: Ledger) -> None:
         for node in members.get(branch.entity.id if branch.entity is not None else None, ()):
             if isinstance(node, _Branch):
                 build(node)
-            branch.heap.append(_child(node, ledger))
+            branch.heap.append(_child(node, node.share(ledger)))
         heapify(branch.heap)
 
     for leaf in leaves.values():

@@ -97,7 +97,11 @@ class Deferral(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it."""
+    """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it.
+
+    Every group that waits after it has a deferral, unless it is `truncated`: then the plan was full
+    before the turn of some groups came, and the next cycle goes on with them.
+    """
 
     placements: tuple[Placement, ...] = ()
     preemptions: tuple[Preemption, ...] = ()

@@ -10,10 +10,10 @@ import msgspec
 
 from hutong.model.ids import JobId, PoolId
 from hutong.model.job import JobSpec
-from hutong.model.reasons import WaitReason
+from hutong.model.reasons import CycleFull, WaitReason
 from hutong.scheduler.cycle import Cycle
 from hutong.scheduler.demand import Entry, Group
-from hutong.scheduler.estimate import UNKNOWN_MS
+from hutong.scheduler.estimate import UNKNOWN_MS, spacing_ms
 from hutong.scheduler.explain import candidate_now
 from hutong.scheduler.filters import DEADLINE, FILTERS, PASSED, unavailable
 from hutong.scheduler.look import Look
@@ -68,7 +68,9 @@ def _wait(
     cycle: Cycle, group: Group, behind: int
 ) -> tuple[int, str, PoolId, tuple[WaitReason, ...]]:
     """Start, basis, pool and reasons of a job that does not start now."""
-    deferral = next(d for d in cycle.deferrals if d.group == group.name)
+    deferral = next((d for d in cycle.deferrals if d.group == group.name), None)
+    if deferral is None:
+        return _after_full_plan(cycle, group, behind)
     start_ms = deferral.start_ms
     if start_ms != UNKNOWN_MS:
         start_ms += behind * deferral.spacing_ms
@@ -80,6 +82,18 @@ def _wait(
     elif candidates and start_ms != UNKNOWN_MS:
         pool = candidates[0].pool
     return start_ms, deferral.basis, pool, deferral.reasons
+
+
+def _after_full_plan(
+    cycle: Cycle, group: Group, behind: int
+) -> tuple[int, str, PoolId, tuple[WaitReason, ...]]:
+    """The same where the plan was full before the job's turn: one of the next cycles starts it."""
+    reasons = (CycleFull(cycle.profile.placements_count),)
+    options = cycle.look(group.shape).options
+    if not options:
+        return UNKNOWN_MS, "none", PoolId(""), reasons
+    spacing = spacing_ms(options[0], cycle.look(group.shape).match.jobs_count)
+    return cycle.now_ms + behind * spacing, "none", options[0].columns.pool.id, reasons
 
 
 def _places(supply: Supply, look: Look, cycle: Cycle) -> tuple[Place, ...]:

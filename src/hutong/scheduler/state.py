@@ -10,7 +10,7 @@ its node then tells of a node that shrank before, not of a mistake.
 """
 
 from hutong.model.ids import AttemptId, JobId, NodeId, SiteId, TenantId
-from hutong.model.reasons import ArrayLimit, BehindOthers, NotConsidered, WaitReason
+from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.states import PriorityClass
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import Tenant
@@ -36,6 +36,7 @@ class SchedulerState:
         self._demand = Demand(self._tenants)
         self._matcher = Matcher(self._supply, catalog)
         self._deferrals: dict[int, Deferral] = {}
+        self._truncated_at = 0
         self._making_room: dict[AttemptId, JobId] = {}
         self._preempting: dict[JobId, int] = {}
 
@@ -153,8 +154,14 @@ class SchedulerState:
         )
 
     def remember(self, plan: Plan) -> None:
-        """Keep the last plan's deferrals, from which `why` answers, and who makes room for whom."""
-        self._deferrals = {deferral.group: deferral for deferral in plan.deferrals}
+        """Keep the last plan's deferrals, from which `why` answers, and who makes room for whom.
+
+        After a truncated plan what was known of groups that it did not come to still stands.
+        """
+        if not plan.truncated:
+            self._deferrals.clear()
+        self._deferrals.update({deferral.group: deferral for deferral in plan.deferrals})
+        self._truncated_at = len(plan.placements) if plan.truncated else 0
         for preemption in plan.preemptions:
             victim = preemption.victim
             if victim in self._supply.running and victim not in self._making_room:
@@ -177,6 +184,8 @@ class SchedulerState:
             limit = entry.max_parallel
             return _plain(group.name, job, ArrayLimit(limit) if limit else NotConsidered())
         known = self._deferrals.get(group.name)
+        if known is None and self._truncated_at:
+            return _plain(group.name, job, CycleFull(self._truncated_at))
         if known is None:
             return _plain(group.name, job, NotConsidered())
         return self._behind(known, entry, now_ms)

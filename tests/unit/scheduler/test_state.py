@@ -138,6 +138,18 @@ def test_a_full_cycle_says_so_and_the_next_goes_on() -> None:
     assert started(world.step()) == jobs[2:]
 
 
+def test_what_was_known_of_a_group_stands_while_full_cycles_do_not_come_to_it() -> None:
+    world = World(profile(placements_count=1)).pool("bj/gpu", chips=1, cpu=8)
+    world.runs("bj/gpu-0", chips=1, tenant="z")
+    waits = world.job(chips(1), tenant="z")
+    world.step()
+    known = world.why(waits).reasons
+    assert known == (BusyPools(1, 1, 0),)
+    world.job(tenant="a", array=ArraySpec(2))
+    assert world.step().truncated
+    assert world.why(waits).reasons == known
+
+
 def test_what_ran_before_the_inventory_was_known_is_accounted_when_it_comes() -> None:
     one, other = World(), World()
     one.pool("bj/gpu", nodes=2, chips=8)
