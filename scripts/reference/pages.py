@@ -14,6 +14,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "limits.md": model_pages.limits_page,
     "metrics.md": program_pages.metrics_page,
     "settings.md": program_pages.settings_page,
+    "profiles.md": program_pages.profiles_page,
     "environment.md": program_pages.environment_page,
     "accelerators.md": catalogue_pages.accelerators_page,
     "stacks.md": catalogue_pages.stacks_page,

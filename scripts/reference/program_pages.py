@@ -1,13 +1,16 @@
-"""Metrics, settings and the environment of a task, from the parts that make them."""
+"""Metrics, settings, profiles and the environment of a task, from the parts that make them."""
+
+import msgspec
 
 from hutong.connectors.local import environment
 from hutong.model.attempt import AttemptOrder, NodeShare
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.job import Program
 from hutong.model.resources import Amount
+from hutong.scheduler.profile import PROFILES, Profile
 from hutong.server.metrics import DOCUMENTED
 from scripts.reference import meanings
-from scripts.reference.text import code, listed, page, table
+from scripts.reference.text import code, doc, listed, page, table
 
 
 def metrics_page() -> str:
@@ -40,8 +43,9 @@ def settings_page() -> str:
             (
                 "1. `--url` and `--token`.",
                 "2. `HUTONG_URL` and `HUTONG_TOKEN`.",
-                "3. `.hutong/client.json` in the working directory, or in a directory above it.",
-                "4. `client.json` in the default data folder (`HUTONG_DATA`).",
+                "3. `client.json` in the folder that `HUTONG_DATA` names.",
+                "4. `.hutong/client.json` in the working directory, or in a directory above it.",
+                "5. `client.json` in the default data folder.",
             )
         ),
         "The first that is there wins. A token from a file goes only to the address in the same "
@@ -135,3 +139,27 @@ _ORDER = AttemptOrder(
     array_first=10,
     array_step=2,
 )
+
+
+def profiles_page() -> str:
+    fields = [field.name for field in msgspec.structs.fields(Profile) if field.name != "name"]
+    return page(
+        "Profiles",
+        "A profile is the scheduler's settings under one name. `hutong up --profile NAME` picks "
+        "one; [the queue](../concepts/queue.md) and [placement](../concepts/placement.md) say what "
+        "the settings do.",
+        doc(Profile),
+        table(
+            ("setting", *(code(name) for name in PROFILES)),
+            (
+                (code(field), *(_setting(getattr(profile, field)) for profile in PROFILES.values()))
+                for field in fields
+            ),
+        ),
+    )
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

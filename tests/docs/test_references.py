@@ -22,6 +22,7 @@ from hutong.model.states import (
     JobState,
     PriorityClass,
 )
+from hutong.scheduler.profile import PROFILES, Profile
 from hutong.server.endpoint import Endpoint
 from hutong.server.endpoints import ENDPOINTS
 from hutong.server.metrics import DOCUMENTED
@@ -223,6 +224,13 @@ def test_every_setting_that_is_read_is_documented() -> None:
 
 def test_every_documented_setting_is_read() -> None:
     assert sorted(set(meanings.SETTINGS) - settings_read()) == []
+
+
+def test_every_setting_of_every_profile_is_on_the_page() -> None:
+    text = reference("profiles.md")
+    assert [name for name in PROFILES if f"`{name}`" not in text] == []
+    fields = [field.name for field in msgspec.structs.fields(Profile) if field.name != "name"]
+    assert [name for name in fields if f"| `{name}` |" not in text] == []
 
 
 def test_every_variable_of_a_task_is_on_the_page() -> None:
