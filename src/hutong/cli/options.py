@@ -20,8 +20,8 @@ class Hub:
         str,
         Parameter(
             name="--url", group=CONNECTION,
-            help="Address of the hub. Else HUTONG_URL, `.hutong/client.json` here or in a "
-            "directory above, or the default data folder's.",
+            help="Address of the hub. Else HUTONG_URL, or `client.json` in HUTONG_DATA, in "
+            "`.hutong` here or in a directory above, or in the default data folder.",
         ),
     ] = ""  # fmt: skip
     token: Annotated[

@@ -66,12 +66,17 @@ def submit(
             return plan.show(client.plan(specs), json=json)
         answers = _hand_in(client, specs, key)
         refused = any(answer.error for answer in answers)
-        if not json:
-            for answer in answers:
-                if answer.job:
-                    output.line(answer.job)
-            sys.stdout.flush()
-        ended = _wait(client, [answer.job for answer in answers if answer.job]) if wait else {}
+        try:
+            if not json:
+                for answer in answers:
+                    if answer.job:
+                        output.line(answer.job)
+                sys.stdout.flush()
+            jobs = [answer.job for answer in answers if answer.job]
+            ended = _wait(client, jobs) if wait else {}
+        except KeyboardInterrupt:
+            output.note("The jobs go on; `hutong cancel` ends them.")
+            raise
         if json:
             rows = [Waited(answer, ended.get(answer.job)) for answer in answers]
             output.document(rows)
@@ -116,11 +121,7 @@ def _wait(client: Client, jobs: Sequence[str]) -> dict[str, JobView]:
             if over:
                 step()
 
-        try:
-            return client.wait_all(jobs, on_change=on_change)
-        except KeyboardInterrupt:
-            output.note("The jobs go on; `hutong cancel` ends them.")
-            raise
+        return client.wait_all(jobs, on_change=on_change)
 
 
 def _told(view: JobView) -> str:

@@ -1,9 +1,10 @@
 """Where the hub is, and with which token: looked for in a fixed order, first found wins.
 
-1. what the caller passes; 2. `HUTONG_URL` and `HUTONG_TOKEN`; 3. `.hutong/client.json` in the
-working directory or a directory above it; 4. `client.json` in the default data folder. A token
-found in a file is only ever sent to the address in the same file. A file that belongs to another
-user is passed over: a directory that others can write to must not decide where jobs go.
+1. what the caller passes; 2. `HUTONG_URL` and `HUTONG_TOKEN`; 3. `client.json` in the folder that
+`HUTONG_DATA` names; 4. `.hutong/client.json` in the working directory or a directory above it;
+5. `client.json` in the default data folder. A token found in a file is only ever sent to the
+address in the same file. A file that belongs to another user is passed over: a directory that
+others can write to must not decide where jobs go.
 """
 
 import os
@@ -105,12 +106,15 @@ def search(
 
 
 def _files(env: Mapping[str, str], folder: Path) -> Iterator[Path]:
+    if env.get(DATA_VARIABLE):  # what somebody said comes before what is found lying about
+        yield data_folder(env) / CLIENT_FILE
     for place in (folder, *folder.parents):
         file = place / LOCAL_FOLDER / CLIENT_FILE
         # Only those that exist: a list of every directory up to the root would tell nobody much.
         if place == folder or file.exists():
             yield file
-    yield data_folder(env) / CLIENT_FILE
+    if not env.get(DATA_VARIABLE):
+        yield data_folder(env) / CLIENT_FILE
 
 
 def _read(file: Path) -> tuple[ClientFile | None, str]:

@@ -53,6 +53,14 @@ def test_the_data_folder_comes_last(tmp_path: Path) -> None:
     assert found.source == str(file)
 
 
+def test_a_data_folder_that_is_named_comes_before_what_lies_about(tmp_path: Path) -> None:
+    write(tmp_path / ".hutong")
+    named = write(tmp_path / "named", url="http://127.0.0.1:2")
+    found = search(environ={"HUTONG_DATA": str(named.parent)}, folder=tmp_path).address
+    assert found is not None
+    assert found.source == str(named)
+
+
 def test_a_files_token_is_not_sent_to_another_address(tmp_path: Path) -> None:
     write(tmp_path / ".hutong", token="of the file")
     env = {"HUTONG_URL": "http://elsewhere"}
