@@ -149,6 +149,8 @@ def check_step(world: World) -> Plan:
     plan = world.cycle()
     assert fingerprint(world) == before
     assert msgspec.json.encode(world.cycle()) == msgspec.json.encode(plan)
+    forget(world)
+    assert msgspec.json.encode(world.cycle()) == msgspec.json.encode(plan)
     check_places(world, plan)
     check_quotas(world, plan)
     check_evictions(world, plan)
@@ -157,6 +159,14 @@ def check_step(world: World) -> Plan:
     for job in waiting:
         check_reason(world, job)
     return plan
+
+
+def forget(world: World) -> None:
+    """Lose everything that cycles have kept for later ones."""
+    snapshot = world.state.snapshot(world.now_ms)
+    snapshot.matcher.forget()
+    for columns in snapshot.supply.order:
+        columns.memo.clear()
 
 
 def fingerprint(world: World) -> Any:

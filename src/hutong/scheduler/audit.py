@@ -14,6 +14,7 @@ def audit(supply: Supply, tenants: Tenants) -> None:
     for columns in supply.order:
         _audit_pool(columns, list(supply.running.values()))
     _audit_index(supply)
+    _audit_conditions(supply)
     _audit_tenants(supply, tenants)
 
 
@@ -60,6 +61,13 @@ def _audit_index(supply: Supply) -> None:
     }
     assert placed == listed, "the index of nodes differs from the pools"
     assert len(supply.by_number) == len(supply.running), "numbers of attempts"
+
+
+def _audit_conditions(supply: Supply) -> None:
+    for columns in supply.order:
+        ready = int(np.count_nonzero(columns.ready))
+        told = (columns.ready_count, columns.ready_count + columns.draining + columns.down)
+        assert told == (ready, len(columns.ids)), (columns.pool.id, told, ready)
 
 
 def _audit_tenants(supply: Supply, tenants: Tenants) -> None:

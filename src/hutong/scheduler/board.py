@@ -266,7 +266,7 @@ class Board:
             lane.columns, outlook, option.need, tasks,
             holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
         )  # fmt: skip
-        if lasting:
+        if lasting and (found is None or found.start_ms > self.now_ms):
             remember(lane.live, key, (lane.live.version, found))
         return found
 

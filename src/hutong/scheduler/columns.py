@@ -179,6 +179,15 @@ class PoolColumns:
         self.version += 1
         self.growth += 1
 
+    def set_condition(self, row: int, before: NodeCondition, after: NodeCondition) -> None:
+        """Say of one row whether new work may go there."""
+        self.draining += (after is NodeCondition.DRAINING) - (before is NodeCondition.DRAINING)
+        self.down += (after is NodeCondition.DOWN) - (before is NodeCondition.DOWN)
+        self.ready[row] = after is NodeCondition.READY
+        self.ready_count = len(self.ids) - self.draining - self.down
+        self.version += 1
+        self.growth += 1
+
     def take(self, row: int, need: Need, tasks: int) -> tuple[int, ...]:
         """Account `tasks` tasks on a node and say which parts of which chips they hold.
 

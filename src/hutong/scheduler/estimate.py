@@ -49,7 +49,8 @@ def rough_start(board: Board, option: Option, tasks: int) -> Start:
     )
     count = max(outlook.count_until(free, wanted), 1)
     if count <= len(outlook):
-        return Start(max(board.now_ms, int(outlook.times[count - 1])), outlook.basis_of(count))
+        end_ms = int(outlook.times[count - 1])
+        return Start(max(board.now_ms, end_ms), outlook.basis_of(outlook.ended_by(end_ms)))
     last_ms = int(outlook.times[-1]) if len(outlook) else board.now_ms
     nodes = len(columns.ids)
     whole = (columns.cpu_total * nodes, columns.mem_total * nodes, int(columns.caps.sum()) * nodes)
@@ -106,7 +107,7 @@ def quota_start(
     ends = [_ending(running) for running in _attempts_below(entity)]
     ends += [ending for owner, ending in started if entity in owner.chain]
     missing, basis = over.used + over.wanted - over.limit, BASES[0]
-    for ending in sorted(ends, key=lambda ending: ending.end_ms):
+    for ending in sorted(ends, key=lambda ending: (ending.end_ms, ending.basis)):
         missing -= _part(ending, over.resource)
         basis = worse(basis, ending.basis)
         if missing <= 0:

@@ -166,6 +166,10 @@ class Matcher:
             found = self._matches[shape] = Match(shape, self._facts, profile)
         return found
 
+    def forget(self) -> None:
+        """Lose all matches; they are worked out again when asked for."""
+        self._matches.clear()
+
 
 def _weights(profile: Profile) -> tuple[int, int, int, int]:
     """The part of a profile that matches depend on."""

@@ -165,6 +165,10 @@ class Outlook:
             return 0, 0, 0
         return int(self._freed[0][-1]), int(self._freed[1][-1]), int(self._freed[2][-1])
 
+    def ended_by(self, time_ms: int) -> int:
+        """How many slots have ended at a time, all that end at that very time included."""
+        return int(self.times.searchsorted(time_ms, side="right"))
+
     def basis_of(self, count: int) -> str:
         """What the end of the first `count` slots rests on."""
         return BASES[int(self._basis[count - 1])] if count else BASES[0]

@@ -144,8 +144,8 @@ class _Choice:
             return candidates[gain[self._slots.row[candidates]] > 0]
         slots = self._slots
         ran = (self._now_ms - slots.started[candidates]).clip(0)
-        loss = np.zeros(len(gain), np.float64)
-        weight = slots.milli[candidates] + slots.cpu[candidates] / _CPU_PER_CHIP
+        loss = np.zeros(len(gain), np.int64)
+        weight = slots.milli[candidates] + slots.cpu[candidates] // _CPU_PER_CHIP
         np.add.at(loss, slots.row[candidates], ran * weight)
         best = useful[np.argsort(loss[useful] / gain[useful], kind="stable")]
         enough = int(np.searchsorted(np.cumsum(gain[best]), 4 * self._tasks)) + 1

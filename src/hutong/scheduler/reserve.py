@@ -115,9 +115,10 @@ def earliest(
         times = np.unique(np.append(times, [hold.end_ms for hold in holds]))
 
     def at(index: int) -> tuple[Room, Reserved | None, Ints]:
-        count = _ended(outlook, times, index) if holds else index
+        time_ms = int(times[index - 1]) if index else now_ms
+        count = outlook.ended_by(time_ms) if index else 0
         room = outlook.room_after(columns, count, fractions=fractions)
-        kept = reserved_at(holds, len(columns.ids), int(times[index - 1]) if index else now_ms)
+        kept = reserved_at(holds, len(columns.ids), time_ms)
         return room, kept, capacity(room, need, tasks, kept)
 
     wanted = (need.cpu * tasks, need.mem * tasks, need.milli * tasks)
@@ -133,7 +134,7 @@ def earliest(
             low = middle + 1
     room, kept, by_row = at(low)
     start_ms = max(now_ms, int(times[low - 1])) if low else now_ms
-    basis = outlook.basis_of(_ended(outlook, times, low))
+    basis = outlook.basis_of(outlook.ended_by(start_ms) if low else 0)
     for hold in holds:
         if hold.end_ms <= start_ms:
             basis = worse(basis, hold.basis)
@@ -150,11 +151,6 @@ def reserved_at(holds: Sequence[Hold], count: int, time_ms: int) -> Reserved | N
     for hold in lasting:
         kept.add(hold.rows, hold.tasks, hold.need)
     return kept
-
-
-def _ended(outlook: Outlook, times: Ints, index: int) -> int:
-    """How many attempts have ended at the `index`-th time."""
-    return int(outlook.times.searchsorted(times[index - 1], side="right")) if index else 0
 
 
 def found(

@@ -99,8 +99,7 @@ class Supply:
         """Say whether new work may go to a site; a site nobody has described yet is noted."""
         if self.statuses.get(site) is not status:
             self.statuses[site] = status
-            self.availability += 1
-            self.growth += 1
+            self._note_availability()
 
     def put_inventory(self, site: SiteId, inventory: Inventory) -> None:
         """Replace a site's pools and nodes; conditions come from the inventory."""
@@ -130,15 +129,12 @@ class Supply:
 
     def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
         """Say whether new work may go to a node; a node nobody has named yet is noted."""
-        if self._conditions.get(node) is condition:
-            return
+        before = self._conditions.get(node, NodeCondition.READY)
         self._conditions[node] = condition
-        if node in self.nodes:
-            self._renew_pool_conditions(self.nodes[node][0])
-
-    def is_open(self, columns: PoolColumns) -> bool:
-        """Whether new work may go to the pool's site."""
-        return self.statuses.get(columns.pool.site) is SiteStatus.READY
+        if node in self.nodes and before is not condition:
+            columns, row = self.nodes[node]
+            columns.set_condition(row, before, condition)
+            self._note_availability()
 
     # Attempts
 
@@ -244,6 +240,9 @@ class Supply:
     def _renew_pool_conditions(self, columns: PoolColumns) -> None:
         known = self._conditions
         columns.set_conditions([known.get(node, NodeCondition.READY) for node in columns.ids])
+        self._note_availability()
+
+    def _note_availability(self) -> None:
         self.availability += 1
         self.growth += 1
 
