@@ -58,22 +58,23 @@ class Cycle:
         self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
         self._blocked = Blocked(self)
 
-    def run(self, extra: Cursor | None = None) -> None:
-        """Go through all groups in order, until the plan is full.
-
-        `extra` stands in for its group, which may be in the queue or not.
-        """
-        fair = self.profile.order == "fair"
+    def run(self) -> None:
+        """Go through all groups in order, until the plan is full."""
         for priority in PriorityClass:
             groups = self.snapshot.demand.active[priority.rank]
-            other = extra.group if extra is not None else None
-            cursors = [Cursor(g, g.queue) for g in groups.values() if g is not other]
-            if extra is not None and extra.group.rank == priority.rank:
+            self._run_class([Cursor(group, group.queue) for group in groups.values()])
+
+    def run_for(self, extra: Cursor, job: JobId) -> None:
+        """The same until it is known what becomes of one job.
+
+        `extra` is the job's group with the job in it, and stands in for the group in the queue.
+        """
+        for rank in range(extra.group.rank + 1):
+            groups = self.snapshot.demand.active[rank]
+            cursors = [Cursor(g, g.queue) for g in groups.values() if g is not extra.group]
+            if rank == extra.group.rank:
                 cursors.append(extra)
-            if cursors:
-                self._run_class(ClassOrder(cursors, self.ledger, fair=fair))
-            if self.truncated:
-                break
+            self._run_class(cursors, extra, job)
 
     def plan(self) -> Plan:
         """What was decided."""
@@ -104,18 +105,25 @@ class Cycle:
             Deferral(group.name, head, tuple(reasons), start_ms, basis, explanation, spacing_ms)
         )
 
-    def _run_class(self, order: ClassOrder) -> None:
+    def _run_class(
+        self, cursors: list[Cursor], extra: Cursor | None = None, until: JobId | None = None
+    ) -> None:
+        """Go through one class, but not past a placement of `until` or the deferral of `extra`."""
         limit = self.profile.placements_count
-        while (cursor := order.peek()) is not None:
-            look = self.look(cursor.group.shape)
+        order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
+        while not self.truncated and (cursor := order.peek()) is not None:
+            look, job = self.look(cursor.group.shape), cursor.job
             if not look.blocked and len(self.placements) >= limit:
                 self.truncated = True
-                return
-            if not look.blocked and self._place(cursor, look):
+            elif not look.blocked and self._place(cursor, look):
                 order.placed(cursor)
+                if job == until:
+                    return
             else:
                 order.remove(cursor)
                 self._blocked.defer(cursor, look)
+                if cursor is extra:
+                    return
 
     def _place(self, cursor: Cursor, look: Look) -> bool:
         """Start the group's next job where it fits best; says whether it fitted anywhere."""

@@ -47,7 +47,7 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     placements_count = min(profile.placements_count, PLACEMENTS)
     bounded = msgspec.structs.replace(profile, placements_count=placements_count)
     cycle = Cycle(snapshot, bounded)
-    cycle.run(cursor)
+    cycle.run_for(cursor, PREVIEWED)
     look = cycle.look(shape)
     pools = _places(snapshot.supply, look, cycle)
     costs = [place.candidate.cost_microcny for place in pools if place.candidate is not None]

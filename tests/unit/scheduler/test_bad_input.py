@@ -184,7 +184,7 @@ def test_names_of_software_without_a_version_are_survived() -> None:
 def test_any_profile_is_survived(odd: Profile) -> None:
     world = World(odd).pool("bj/gpu", nodes=2, chips=8)
     world.runs("bj/gpu-0", chips=8)
-    world.job(chips(8), tasks=2)
-    world.job(chips(1))
-    world.cycle()
-    world.preview(chips(1))
+    jobs = [world.job(chips(8), tasks=2), world.job(chips(1))]
+    plan = world.cycle()
+    assert plan.truncated or {*started(plan), *(d.head for d in plan.deferrals)} == set(jobs)
+    assert len(world.preview(chips(1)).places) == 1
