@@ -18,7 +18,7 @@ GIVE_UP_S = 120
 def run(report: Report) -> None:
     bare = [_bare_rate()]
     with fleet() as made:
-        made.add_site("local", site_text("local", cpus=64))
+        made.add_site("local", site_text("local", cpus=256))
         made.start_agent("local")
         with made.client() as client:
             pids = {"hub": made.hub_pid, "agent": made.agent_pid("local")}
