@@ -1,0 +1,355 @@
+"""A modelled site: nodes, what runs on them in true time, and a supervisor beside each attempt.
+
+Theory of operation. It behaves as `hutong.connectors.contract` demands of a real one: what was
+started stays on record until it is forgotten, whoever asks; a start is looked up before it is
+carried out; and the supervisors end everything when the lease that was last held runs out by the
+site's boot clock, whether or not an agent is alive. What truly happened goes into the ledger, from
+which promises are judged; the agent learns only what observations say.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+import msgspec
+
+from hutong.model.attempt import AttemptOrder, Observation
+from hutong.model.errors import HutongError, refuse
+from hutong.model.ids import AttemptId, NodeId
+from hutong.model.reasons import (
+    Completed,
+    EndedReason,
+    ExitCode,
+    Fenced,
+    NodeGone,
+    ProcessLost,
+    TimeLimit,
+)
+from hutong.model.states import AttemptState
+from hutong.model.supply import Inventory, NodeCondition
+from hutong.sim.clocks import Clock
+from hutong.sim.loop import Loop
+from hutong.sim.script import SiteLine, SiteModel
+
+SLOW_START_MS = (5_000, 60_000)
+
+
+class Run(msgspec.Struct):
+    """One attempt at its site. `*_true_ms` are true times, the other times the site's wall clock.
+
+    `leave_true_ms` is set once it was asked to leave. It holds its nodes from `taken_true_ms` on.
+    """
+
+    order: AttemptOrder
+    taken_true_ms: int
+    run_ms: int
+    exit_code: int
+    leave_ms: int
+    state: AttemptState = AttemptState.STARTING
+    began_true_ms: int = 0
+    over_true_ms: int = 0
+    leave_true_ms: int = 0
+    started_ms: int = 0
+    ended_ms: int = 0
+    reason: EndedReason | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Say whether it holds its nodes."""
+        return self.state is not AttemptState.ENDED
+
+    def seen(self) -> Observation:
+        """It, as an agent sees it."""
+        return Observation(
+            self.order.attempt, self.state, self.started_ms, self.ended_ms, self.reason
+        )
+
+
+class Ledger(Protocol):
+    """Who writes down what truly happens at sites."""
+
+    def taken(self, site: "ModelSite", run: Run) -> None:
+        """A run holds its nodes from now on."""
+
+    def began(self, site: "ModelSite", run: Run) -> None:
+        """Its tasks run from now on."""
+
+    def over(self, site: "ModelSite", run: Run) -> None:
+        """No process of it is left."""
+
+
+class Agency(Protocol):
+    """The agent's side, as far as a site calls it."""
+
+    def saw(self, observations: tuple[Observation, ...]) -> None:
+        """Something changed."""
+
+    def inventory_changed(self, inventory: Inventory) -> None:
+        """The site has something else to offer."""
+
+
+Nature = Callable[[AttemptOrder], tuple[int, int, int]]
+"""What an order's program will truly do: run time (ms), exit code, time to leave (ms)."""
+Done = Callable[[HutongError | None], None]
+Alive = Callable[[], bool]
+
+
+class ModelSite:
+    """One site, which goes on whether its agent lives or not."""
+
+    def __init__(
+        self, loop: Loop, random: Random, line: SiteLine, model: SiteModel, *, ledger: Ledger,
+        nature: Nature,
+    ) -> None:  # fmt: skip
+        self.site = line.site
+        self.clock = Clock(loop.now_ms, skew_ms=line.skew_ms, drift_ppm=line.drift_ppm)
+        self.runs: dict[AttemptId, Run] = {}
+        self.agent: Agency | None = None
+        self.lease_until_ms = 0
+        self.lease_grace_ms = 0
+        self.trouble_milli = 0
+        self._loop = loop
+        self._random = random
+        self._model = model
+        self._ledger = ledger
+        self._nature = nature
+        self._whole = line.inventory
+        self._down: dict[NodeId, bool] = {}
+        self._removed: dict[NodeId, bool] = {}
+        self._under_way: dict[AttemptId, Alive] = {}
+        self._boots = 0
+        self._watch_at_ms = 0
+
+    # What a connector offers
+
+    def inventory(self) -> Inventory:
+        """What is there at the moment."""
+        if not self._down and not self._removed:
+            return self._whole
+        nodes = []
+        for node in self._whole.nodes:
+            if node.id in self._down:
+                nodes.append(msgspec.structs.replace(node, condition=NodeCondition.DOWN))
+            elif node.id not in self._removed:
+                nodes.append(node)
+        return Inventory(self._whole.pools, tuple(nodes))
+
+    def scan(self) -> tuple[Observation, ...]:
+        """Everything that was started here and not forgotten."""
+        return tuple(run.seen() for run in self.runs.values())
+
+    def start(self, order: AttemptOrder, alive: Alive, done: Done) -> None:
+        """Start an attempt. `alive` says whether the process that called still lives."""
+        delay_ms = self._random.randint(*self._model.start_ms)
+        fate = self._random.randrange(1_000)
+        if fate < self.trouble_milli:
+            delay_ms += self._random.randint(*SLOW_START_MS)
+        failing = self.trouble_milli <= fate < 2 * self.trouble_milli
+        refusing = 2 * self.trouble_milli <= fate < 3 * self.trouble_milli
+        self._under_way[order.attempt] = alive
+        action = self._fail if failing else self._refuse if refusing else self._take
+        self._loop.after(delay_ms, action, order, alive, done, self._boots)
+
+    def stop(self, attempt: AttemptId, grace_ms: int) -> None:
+        """Ask an attempt to leave, and end it after its grace."""
+        run = self.runs.get(attempt)
+        if run is None:
+            self._under_way.pop(
+                attempt, None
+            )  # no start that was asked for before comes after this
+            gone = Observation(attempt, AttemptState.ENDED, ended=Fenced())
+            self._loop.after(self._random.randint(*self._model.notice_ms), self._tell, gone)
+        elif run.is_live:
+            self._ask(run, grace_ms)
+        else:
+            self._notice(run)
+
+    def forget(self, attempt: AttemptId) -> None:
+        """Remove what is kept of an ended attempt."""
+        run = self.runs.get(attempt)
+        if run is not None and not run.is_live:
+            del self.runs[attempt]
+
+    def hold_lease(self, until_ms: int, grace_ms: int) -> None:
+        """Let nothing run beyond a boot time."""
+        self.lease_until_ms, self.lease_grace_ms = until_ms, grace_ms
+        self._watch()
+
+    # What happens in truth
+
+    def _take(self, order: AttemptOrder, alive: Alive, done: Done, boot: int) -> None:
+        if not self._is_under_way(order, alive, boot):
+            return
+        attempt = order.attempt
+        if attempt in self.runs:
+            done(None)
+            return
+        for share in order.nodes:
+            if share.node in self._down or share.node in self._removed:
+                problem = f"node {share.node} is not there"
+                done(refuse("connector.refused", problem=problem, advice="Choose another node."))
+                return
+        if self.clock.boot_ms(self._loop.now_ms) >= self.lease_until_ms - self.lease_grace_ms:
+            done(refuse("connector.failed", action="starting", problem="the lease is over"))
+            return
+        run_ms, exit_code, leave_ms = self._nature(order)
+        run = Run(order, self._loop.now_ms, run_ms, exit_code, leave_ms)
+        self.runs[attempt] = run
+        self._ledger.taken(self, run)
+        pool = next(pool for pool in self._whole.pools if pool.id == order.pool)
+        self._loop.after(pool.boot_ms, self._begin, run)
+        self._notice(run)
+        self._watch()
+        done(None)
+
+    def _is_under_way(self, order: AttemptOrder, alive: Alive, boot: int) -> bool:
+        """Say whether a call goes on: its caller and the machine live, and no stop overtook it."""
+        called = self._under_way.get(order.attempt) is alive
+        return called and boot == self._boots and alive()
+
+    def _fail(self, order: AttemptOrder, alive: Alive, done: Done, boot: int) -> None:
+        """Fail, whether or not it was started."""
+        if not self._is_under_way(order, alive, boot):
+            return
+        if self._random.randrange(2):
+            self._take(order, alive, _ignore, boot)
+        done(refuse("connector.failed", action="starting", problem="the engine did not answer"))
+
+    def _refuse(self, order: AttemptOrder, alive: Alive, done: Done, boot: int) -> None:
+        if not self._is_under_way(order, alive, boot):
+            return
+        if order.attempt in self.runs:
+            done(None)
+            return
+        advice = "Wait for the engine."
+        done(refuse("connector.refused", problem="the engine takes no work", advice=advice))
+
+    def _begin(self, run: Run) -> None:
+        if run.state is not AttemptState.STARTING:
+            return
+        run.state = AttemptState.RUNNING
+        run.began_true_ms = self._loop.now_ms
+        run.started_ms = self.clock.wall_ms(self._loop.now_ms)
+        self._ledger.began(self, run)
+        limit_ms = run.order.time_limit_ms
+        if limit_ms and limit_ms <= run.run_ms:
+            self._loop.after(limit_ms, self._end, run, TimeLimit(limit_ms))
+        else:
+            reason = ExitCode(run.exit_code) if run.exit_code else Completed()
+            self._loop.after(run.run_ms, self._end, run, reason)
+        self._notice(run)
+
+    def _ask(self, run: Run, grace_ms: int) -> None:
+        """SIGTERM now, SIGKILL after the grace. It ends in `Fenced`, whatever its exit code."""
+        leave_ms = min(run.leave_ms, grace_ms) if run.state is AttemptState.RUNNING else 0
+        at_ms = self._loop.now_ms + leave_ms
+        if run.leave_true_ms and run.leave_true_ms <= at_ms:
+            return
+        run.leave_true_ms = at_ms
+        self._loop.at(at_ms, self._end, run, Fenced())
+
+    def _end(self, run: Run, reason: EndedReason) -> None:
+        if not run.is_live:
+            return
+        if run.leave_true_ms and not isinstance(reason, NodeGone | ProcessLost):
+            reason = Fenced()
+        run.state = AttemptState.ENDED
+        run.over_true_ms = self._loop.now_ms
+        run.ended_ms = self.clock.wall_ms(self._loop.now_ms)
+        run.reason = reason
+        self._ledger.over(self, run)
+        self._notice(run)
+
+    def _notice(self, run: Run) -> None:
+        """The agent sees what is then true, in a moment."""
+        self._loop.after(self._random.randint(*self._model.notice_ms), self._tell_of, run)
+
+    def _tell_of(self, run: Run) -> None:
+        if run.order.attempt in self.runs:
+            self._tell(run.seen())
+
+    def _tell(self, seen: Observation) -> None:
+        if self.agent is not None:
+            self.agent.saw((seen,))
+
+    def _watch(self) -> None:
+        """See to it that the supervisors look at the lease when it may matter."""
+        at_ms = self.clock.when_boot(self.lease_until_ms - self.lease_grace_ms)
+        if self._watch_at_ms <= self._loop.now_ms or at_ms < self._watch_at_ms:
+            self._watch_at_ms = at_ms
+            self._loop.at(at_ms, self._look_at_lease, at_ms)
+
+    def _look_at_lease(self, due_ms: int) -> None:
+        if due_ms != self._watch_at_ms:
+            return
+        self._watch_at_ms = 0
+        now_ms = self.clock.boot_ms(self._loop.now_ms)
+        live = [run for run in self.runs.values() if run.is_live]
+        due = []
+        for run in live:
+            grace_ms = min(run.order.grace_ms, self.lease_grace_ms)
+            if now_ms >= self.lease_until_ms - grace_ms:
+                left_ms = self.clock.when_boot(self.lease_until_ms) - self._loop.now_ms
+                self._ask(run, max(0, left_ms))
+            else:
+                due.append(self.clock.when_boot(self.lease_until_ms - grace_ms))
+        if due:
+            self._watch_at_ms = min(due)
+            self._loop.at(self._watch_at_ms, self._look_at_lease, self._watch_at_ms)
+
+    # What befalls it
+
+    def crash_supervisor(self, pick: int) -> None:
+        """End one live run, whichever `pick` falls on."""
+        live = [run for run in self.runs.values() if run.is_live]
+        if live:
+            self._end(live[pick % len(live)], ProcessLost())
+
+    def crash_node(self, node: NodeId, for_ms: int) -> None:
+        """A node and what runs there die."""
+        self._down[node] = True
+        for run in self.runs.values():
+            if any(share.node == node for share in run.order.nodes):
+                self._end(run, NodeGone(node))
+        self._show_inventory()
+        self._loop.after(for_ms, self.restore_node, node)
+
+    def remove_node(self, node: NodeId, for_ms: int) -> None:
+        """A node leaves the inventory, and what runs there may end."""
+        self._removed[node] = True
+        self._show_inventory()
+        self._loop.after(for_ms, self.restore_node, node)
+
+    def restore_node(self, node: NodeId) -> None:
+        """A node is back."""
+        if self._down.pop(node, None) or self._removed.pop(node, None):
+            self._show_inventory()
+
+    def reboot(self) -> None:
+        """Everything dies and the boot clock starts again; the records stay."""
+        for run in self.runs.values():
+            self._end(run, ProcessLost())
+        self._boots += 1
+        self.clock.reboot(self._loop.now_ms)
+        self.lease_until_ms = self.lease_grace_ms = self._watch_at_ms = 0
+        self._under_way.clear()
+
+    def end_trouble(self) -> None:
+        """The connector works again."""
+        self.trouble_milli = 0
+
+    def calm(self) -> None:
+        """Nothing is wrong any more."""
+        self.end_trouble()
+        if self._down or self._removed:
+            self._down.clear()
+            self._removed.clear()
+            self._show_inventory()
+
+    def _show_inventory(self) -> None:
+        if self.agent is not None:
+            self.agent.inventory_changed(self.inventory())
+
+
+def _ignore(_problem: HutongError | None) -> None:
+    """Tell nobody."""
