@@ -4,6 +4,7 @@ import re
 import tomllib
 
 from hutong.catalog import load_catalog
+from hutong.cli.demo.workload import JOBS
 from tests.docs.pages import ROOT, Page, page
 
 
@@ -57,3 +58,13 @@ def test_it_counts_the_vendors_of_the_catalogue() -> None:
 def test_its_pictures_are_in_the_repository() -> None:
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", readme().text)
     assert [name for name in pictures if not (ROOT / name).is_file()] == []
+
+
+def test_what_make_run_prints_shows_every_bundled_job_as_it_must_end() -> None:
+    (shown,) = [block.body for block in readme().blocks if block.body.startswith("$ make run\n")]
+    rows = re.findall(r"^j\d+ +(\S+) +([a-z]+) +(\d+) ", shown, re.MULTILINE)
+    ended = {name: (state, int(attempts)) for name, state, attempts in rows}
+    for name, expected in JOBS.items():
+        state, attempts = ended[name]
+        assert (state, attempts >= expected.attempts) == (expected.state, True), name
+    assert re.search(r"^All \d+ checks hold", shown, re.MULTILINE)
