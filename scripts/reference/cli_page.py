@@ -2,9 +2,13 @@
 
 import argparse
 import re
+from collections.abc import Sequence
+
+from cyclopts import App
 
 from hutong.cli.main import FAILED, INTERRUPTED, OK, READER_LEFT, USAGE
-from hutong.cli.reference import Described, Option, describe
+from hutong.cli.reference import Described, Option, _texts, describe
+from hutong.cli.reference import _options as _cyclopts
 from scripts.reference.text import code, listed, page, table
 
 CONNECTION = "Which hub"
@@ -50,36 +54,52 @@ def _anchor(command: Described) -> str:
 
 def _command(command: Described) -> str:
     own = [option for option in command.options if option.group != CONNECTION]
-    if command.own_parser:
-        own = _own(command.words)
     parts = [f"### `hutong {_name(command)}`", command.summary]
     if command.details:
         parts.append(_paragraphs(command.details))
-    parts.append(f"```text\n{_usage(command)}\n```")
+    if command.own_parser:
+        parts += _elsewhere(command)
+        return "\n\n".join(parts)
+    parts.append(_usage(_name(command), command.options))
     if own:
         parts.append(_options(own))
-    if any(option.group == CONNECTION for option in command.options):
+    if len(own) < len(command.options):
         parts.append("And [which hub](#which-hub).")
     return "\n\n".join(parts)
 
 
-def _own(words: tuple[str, ...]) -> list[Option]:
-    """The options of a command that reads its own command line."""
-    match words[0]:
+def _elsewhere(command: Described) -> list[str]:
+    """What a command takes that reads its own command line, its subcommands one after the other."""
+    match command.words[0]:
         case "agent":
             from hutong.agent.main import _parser
 
-            return _of_argparse(_parser())
+            options = _of_argparse(_parser())
+            return [_usage("agent", options), _options(options)]
         case "demo":
             from hutong.cli.demo import app
-            from hutong.cli.reference import _options
+        case "simulate":
+            from hutong.sim.cli import app
+        case name:
+            raise ValueError(f"`hutong {name}` reads its own command line: say here from where")
+    return _of_cyclopts(command.words, app)
 
-            return list(_options(app))
-        case _:
-            return []
+
+def _of_cyclopts(words: tuple[str, ...], app: App) -> list[str]:
+    name = " ".join(words)
+    if app.default_command is not None:
+        options = _cyclopts(app)
+        return [_usage(name, options), _options(options)]
+    parts = []
+    for below in app:
+        if not below.startswith("-"):
+            summary, details = _texts(app[below].default_command)
+            parts += [f"#### `hutong {name} {below}`", summary, _paragraphs(details)]
+            parts += _of_cyclopts((*words, below), app[below])
+    return [part for part in parts if part]
 
 
-def _of_argparse(parser: argparse.ArgumentParser) -> list[Option]:
+def _of_argparse(parser: argparse.ArgumentParser) -> tuple[Option, ...]:
     found = []
     for action in parser._actions:
         if isinstance(action, argparse._HelpAction):
@@ -87,8 +107,16 @@ def _of_argparse(parser: argparse.ArgumentParser) -> list[Option]:
         value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
         default = "" if action.default in (None, False) else str(action.default)
         names = tuple(action.option_strings)
-        found.append(Option(names, value, str(action.help), "Parameters", default, action.required))
-    return found
+        found.append(
+            Option(
+                names, value, _sentence(str(action.help)), "Parameters", default, action.required
+            )
+        )
+    return tuple(found)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _paragraphs(text: str) -> str:
@@ -100,18 +128,20 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(shown)
 
 
-def _usage(command: Described) -> str:
-    words = [f"hutong {_name(command)}"]
-    positional = [option for option in command.options if not option.names]
-    if any(option.names for option in command.options) or command.own_parser:
+def _usage(name: str, options: Sequence[Option]) -> str:
+    words = [f"hutong {name}"]
+    if any(option.names and not option.required for option in options):
         words.append("[OPTIONS]")
-    for option in positional:
+    for option in options:
         shown = option.value + ("..." if option.repeatable else "")
-        words.append(shown if option.required else f"[{shown}]")
-    return " ".join(words)
+        if option.names and option.required:
+            words.append(f"{option.names[0]} {option.value}")
+        elif not option.names:
+            words.append(shown if option.required else f"[{shown}]")
+    return f"```text\n{' '.join(words)}\n```"
 
 
-def _options(options: list[Option]) -> str:
+def _options(options: Sequence[Option]) -> str:
     return table(
         ("option", "meaning"),
         ((_spelling(option), _meaning(option)) for option in options),

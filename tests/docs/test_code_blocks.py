@@ -19,10 +19,12 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from hutong.agent.main import _parser as agent_parser
 from hutong.cli.app import COMMANDS, build, prepared
-from hutong.cli.main import ELSEWHERE
+from hutong.cli.demo import app as demo
 from hutong.client.formats import read_jobs
 from hutong.connectors.local.sitefile import parse_site_file
+from hutong.sim.cli import app as simulate
 from tests.docs.pages import ROOT, Block, Page, all_pages
 
 LANGUAGES = {"console", "sh", "python", "yaml", "bash", "json", "mermaid", "text", ""}
@@ -83,10 +85,19 @@ def _problem_of_hutong(words: list[str]) -> str:
         return ""
     if words[0] not in {name for name, *_ in COMMANDS}:
         return f"there is no command `hutong {words[0]}`"
-    if words[0] in ELSEWHERE or "--help" in words:
+    if "--help" in words:
         return ""
     try:
-        build(words[0]).parse_args(prepared(words), exit_on_error=False, print_error=False)
+        match words[0]:
+            case "agent":
+                agent_parser().parse_args(words[1:])
+            case "demo" | "simulate":
+                app = demo if words[0] == "demo" else simulate
+                app.parse_args(words[1:], exit_on_error=False, print_error=False)
+            case _:
+                build(words[0]).parse_args(prepared(words), exit_on_error=False, print_error=False)
+    except SystemExit:
+        return f"hutong {' '.join(words)}: its parser refuses it"
     except Exception as problem:
         return f"hutong {' '.join(words)}: {' '.join(str(problem).split())}"
     return ""

@@ -27,6 +27,7 @@ from hutong.server.endpoint import Endpoint
 from hutong.server.endpoints import ENDPOINTS
 from hutong.server.metrics import DOCUMENTED
 from hutong.server.openapi import codes_of, openapi
+from hutong.sim.nature import LINE as SIMULATOR_LINE
 from scripts.reference import meanings, model_pages
 from scripts.reference.pages import PAGES
 from scripts.reference.program_pages import task_variables
@@ -217,8 +218,8 @@ def test_every_metric_that_the_source_names_is_documented() -> None:
 
 
 def test_every_setting_that_is_read_is_documented() -> None:
-    of_the_system = {"PATH", "HOME", "TERM"}
-    known = {*meanings.SETTINGS, *task_variables(), *of_the_system}
+    of_the_system = {"PATH", "HOME", "TERM", "PYTHONHASHSEED"}
+    known = {*meanings.SETTINGS, *task_variables(), *of_the_system, SIMULATOR_LINE}
     assert sorted(settings_read() - known) == []
 
 
