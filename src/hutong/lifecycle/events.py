@@ -112,6 +112,7 @@ class AttemptPlaced(msgspec.Struct, frozen=True, omit_defaults=True):
     explanation: Explanation
     accelerator: str = ""
     element: int | None = None
+    end_basis: str = ""
 
 
 class AttemptPreempted(msgspec.Struct, frozen=True):

@@ -48,6 +48,7 @@ def _place(ground: Ground, placed: ev.AttemptPlaced, entry: ev.Entry) -> None:
         placed.expected_end_ms,
         placed.reason,
         placed.explanation,
+        placed.end_basis,
     )
     state.attempts[attempt.id] = attempt
     record = state.sites[attempt.site]

@@ -136,6 +136,8 @@ class Ground:
                 preemptible=job.spec.preemptible,
                 min_run_ms=job.spec.min_run_ms,
                 exclusive=job.spec.exclusive,
+                accelerator=attempt.accelerator,
+                end_basis=attempt.end_basis,
             )
         )
 

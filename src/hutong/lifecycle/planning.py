@@ -68,6 +68,7 @@ def _placed(turn: Turn, placements: tuple[Placement, ...]) -> tuple[ev.AttemptPl
                 placement.explanation,
                 placement.accelerator,
                 named,
+                placement.end_basis,
             )
         )
         token += 1

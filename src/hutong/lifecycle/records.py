@@ -122,6 +122,7 @@ class Attempt(msgspec.Struct):
     expected_end_ms: int
     placed_reason: PlaceReason
     explanation: Explanation
+    end_basis: str = ""
     state: AttemptState = AttemptState.PLACED
     known_at: int = 0
     started_ms: int = 0
