@@ -1,5 +1,6 @@
 import asyncio
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -367,6 +368,68 @@ async def test_a_dependency_may_have_ended_long_ago(world: World) -> None:
     assert (await world.get(f"/v1/jobs/{await world.submit(behind)}")).json()["job"][
         "state"
     ] == "queued"
+
+
+def test_a_dependency_may_end_while_the_store_is_looked_at() -> None:
+    class Slow(GatedStore):
+        def jobs_by_keys(self, keys: Any) -> Any:
+            assert self.gate.wait(30)
+            return super().jobs_by_keys(keys)
+
+    store = Slow()
+
+    async def scenario(world: World) -> None:
+        first = await world.submit(job("first"))
+        behind = job("behind", depends_on=(Dependency(DependencyKind.AFTER_ANY, first),))
+        looking = threading.Event()
+        look = store.jobs_by_keys
+        store.gate.clear()
+        store.jobs_by_keys = lambda keys: (looking.set(), look(keys))[1]
+        answer = asyncio.create_task(world.post("/v1/jobs", {"spec": behind, "key": "k"}))
+        await asyncio.to_thread(looking.wait, 30)
+        world.driver.handle(do.Cancel(first, "test"), "c")
+        assert first not in world.driver.machine.state.jobs
+        store.gate.set()
+        assert (await answer).json() == {"job": "j2"}
+
+    play(scenario, store)
+
+
+def test_a_refusal_waits_until_what_it_rests_on_is_durable() -> None:
+    store = GatedStore()
+
+    async def scenario(world: World) -> None:
+        first = await world.submit(job("first"))
+        store.gate.clear()
+        world.driver.handle(do.Cancel(first, "test"), "c")
+        refused = asyncio.create_task(world.driver.submit(do.Cancel(first, "test"), "c"))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not refused.done()
+        store.gate.set()
+        with pytest.raises(HutongError, match=r"job\.not_found"):
+            await refused
+
+    play(scenario, store)
+
+
+def test_a_snapshot_waits_until_what_it_holds_is_durable() -> None:
+    disk = MemoryDisk()
+    store = GatedStore(disk)
+
+    async def scenario(world: World) -> None:
+        store.gate.clear()
+        world.driver.handle(tenant("acme"), "c")
+        position = world.driver.machine.state.position
+        snapshot = asyncio.create_task(world.driver._snapshot())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not disk.snapshots
+        store.gate.set()
+        await snapshot
+        assert list(disk.snapshots) == [position]
+
+    play(scenario, store)
 
 
 @on_hub

@@ -254,6 +254,33 @@ def test_a_log_that_nobody_completes_ends_a_while_after_its_attempt(
     asyncio.run(play())
 
 
+def test_what_comes_just_before_a_log_is_complete_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last piece and the word that it is the last come between a look and the next."""
+
+    async def play() -> None:
+        async with World() as world:
+            name, attempt, agent = await running(world)
+            await agent.finish(attempt)
+            logs, handle = world.hub.logs, log_name(attempt, 0)
+            read = logs.read
+
+            def read_once(*arguments: object) -> bytes:
+                monkeypatch.setattr(logs, "read", read)
+                found = read(*arguments)
+                logs.write(handle, 0, b"last words")
+                logs.complete(handle)
+                return found
+
+            monkeypatch.setattr(logs, "read", read_once)
+            answer = await world.get(f"/v1/jobs/{name}/logs?follow=true")
+            assert answer.body == b"last words"
+
+    monkeypatch.setattr(api_logs, "GRACE_MS", 200)
+    asyncio.run(play())
+
+
 @on_hub
 async def test_a_followed_log_stays_with_its_attempt_when_the_job_is_retried(
     world: World,
