@@ -6,7 +6,6 @@ from typing import Any, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.routing import compile_path
 
 from hutong.model.errors import HutongError, refuse
 from hutong.server.endpoint import Endpoint
@@ -14,6 +13,7 @@ from hutong.server.strict import LARGEST_REPORTED, StrictDecoder, nearest
 from hutong.server.tokens import Scope
 
 _QUERY_PARTS = 32
+_PART = re.compile(r"([^{]*)(?:{(\w+)(:path)?})?")
 _AT = re.compile(r" - at `\$\.(?P<name>\w+)[^`]*`$")
 
 
@@ -96,7 +96,7 @@ class Routes:
             methods[endpoint.method] = Bound(endpoint)
         for path, methods in by_path.items():
             if "{" in path:
-                self._patterns.append((compile_path(path)[0], methods))
+                self._patterns.append((_pattern(path), methods))
             else:
                 self._plain[path] = methods
 
@@ -116,6 +116,16 @@ class Routes:
         if bound is None:
             raise MethodError(method, path, tuple(methods))
         return bound, dict(params)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """`{name}` is one part of a path, `{name:path}` one or more."""
+    text = ""
+    for plain, name, rest in _PART.findall(path):
+        text += re.escape(plain)
+        if name:
+            text += f"(?P<{name}>{'.+' if rest else '[^/]+'})"
+    return re.compile(rf"{text}\Z", re.DOTALL)
 
 
 class MethodError(HutongError):

@@ -285,3 +285,12 @@ async def test_an_answer_tells_browsers_and_proxies_to_keep_out_of_it(world: Wor
     answer = await world.get("/v1/jobs")
     assert answer.headers[b"cache-control"] == b"no-store"
     assert answer.headers[b"x-content-type-options"] == b"nosniff"
+
+
+@on_hub
+async def test_a_part_of_a_path_is_one_part_and_never_a_pattern(world: World) -> None:
+    for path in ("/v1/jobs/j1/x/cancel", "/v1/jobs//cancel", "/v1/jobs/j1/cancel/", "/v1xjobs"):
+        assert (await world.post(path, {})).error.code == "request.not_found", path
+    deep = await world.call("PUT", "/v1/tenants/a/b/c", {})
+    assert deep.json()["id"] == "a/b/c"
+    assert (await world.get("/v1/tenants/a\nb")).error.code == "tenant.not_found"
