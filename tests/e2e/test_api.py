@@ -136,6 +136,23 @@ def test_every_reading_call_of_the_sdk_is_understood(client: Client) -> None:
     assert client.cancel(name).id == name
 
 
+def test_events_are_followed_from_a_position(hub: HubProcess, client: Client) -> None:
+    position = client.health().position
+    heard: list[str] = []
+
+    def follow() -> None:
+        with hub.client() as other:
+            events = other.events(after=position, kind="JobAccepted", follow=True, limit=2)
+            heard.extend(event.kind for event in events)
+
+    reader = threading.Thread(target=follow)
+    reader.start()
+    for number in range(2):
+        client.cancel(client.submit(job(f"heard-{number}")).job)
+    reader.join(30)
+    assert heard == ["JobAccepted"] * 2
+
+
 def test_a_million_elements_are_accepted_and_listed_at_once(client: Client) -> None:
     began = time.monotonic()
     name = client.submit(job("array", array=ArraySpec(1_000_000))).job
