@@ -254,6 +254,7 @@ async def test_what_is_forgotten_is_not_found_again(rig: Rig, watch: Watch) -> N
 async def test_after_a_crash_what_runs_is_found_and_driven(rig: Rig, watch: Watch) -> None:
     await rig.connector.start(rig.act(order(), Print(b"ran\n"), Hold()))
     running = await watch.running(ONE)
+    await log_of(rig.connector, ONE, b"ran\n")
     await rig.crash()
     assert await rig.connector.scan() == (running,)
     again = Watch(rig.connector)

@@ -287,9 +287,8 @@ async def test_a_changed_inventory_is_told(world: World, monkeypatch: pytest.Mon
     await world.until(lambda: world.hub.requests)
     changed = Inventory(world.site.inventory.pools, world.site.inventory.nodes[:1])
     world.site.inventory = changed
-    await world.until(
-        lambda: any(request.inventory == changed for request in world.hub.requests[1:])
-    )
+    await world.until(lambda: world.hub.requests[-1].inventory == changed)
+    assert not world.hub.requests[-1].full
 
 
 async def test_leaving_leaves_what_runs(world: World) -> None:

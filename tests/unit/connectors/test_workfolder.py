@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hutong.connectors.local import record
+from hutong.connectors.local import record, workfolder
 from hutong.connectors.local.workfolder import MS_PER_HOUR, WorkFolder
 from hutong.model.errors import HutongError
 from hutong.model.ids import AttemptId
@@ -153,9 +153,9 @@ def test_what_an_attempt_left_is_kept_for_a_while(disk: WorkFolder) -> None:
     kept = Path(disk.kept, ONE)
     assert (kept / "model.bin").read_bytes() == b"weights"
     now_ms = kept.stat().st_mtime_ns // 1_000_000
-    disk.prune(now_ms + 2 * MS_PER_HOUR - 1)
+    disk.clear(now_ms + 2 * MS_PER_HOUR - 1)
     assert kept.exists()
-    disk.prune(now_ms + 2 * MS_PER_HOUR)
+    disk.clear(now_ms + 2 * MS_PER_HOUR)
     assert not kept.exists()
 
 
@@ -176,22 +176,115 @@ def test_nothing_is_kept_where_the_site_says_so(tmp_path: Path) -> None:
     assert os.listdir(disk.attempts) == []
 
 
-def test_a_removal_that_was_cut_short_leaves_no_attempt_to_start_again(disk: WorkFolder) -> None:
-    folder = claimed(disk, Program(argv=("true",), setup="true"))
-    removed: list[str] = []
-    real = os.unlink
+def test_an_emptied_folder_is_used_again_as_if_it_were_new(disk: WorkFolder) -> None:
+    script = Program(script="echo", setup="true", files=(InlineFile("a", "b"),))
+    folder = claimed(disk, Program(argv=("true",)))
+    (folder / "task-0.log").touch()
+    (folder / "task-1.log").write_bytes(b"text")
+    (folder / "devices").write_text("{}")
+    inode = folder.stat().st_ino
+    disk.remove(ONE)
+    prepared = disk.prepare(order(2, program=script))
+    again = Path(prepared.folder)
+    assert again.stat().st_ino == inode
+    assert sorted(path.name for path in again.iterdir()) == [
+        "script",
+        "setup",
+        "task-0.log",
+        "work",
+    ]
+    assert os.listdir(prepared.cwd) == ["a"]
+    assert disk.log_sizes(AttemptId(again.name)) == (0,)
+    os.close(record.claim(prepared.folder))
+    assert disk.read(AttemptId(again.name)) == {}
+
+
+@pytest.mark.parametrize("kind", ["written", "linked", "symlink", "folder"])
+def test_a_log_that_is_not_as_it_was_made_is_not_used_again(
+    disk: WorkFolder, kind: str, tmp_path: Path
+) -> None:
+    folder = claimed(disk, Program(argv=("true",)))
+    log, other = folder / "task-0.log", tmp_path / "other"
+    other.write_bytes(b"somebody's")
+    match kind:
+        case "written":
+            log.write_bytes(b"text")
+        case "linked":
+            log.hardlink_to(other)
+        case "symlink":
+            log.symlink_to(other)
+        case _:
+            log.mkdir()
+    disk.remove(ONE)
+    again = disk.prepare(order(2, program=Program(argv=("true",))))
+    assert not os.path.lexists(os.path.join(again.folder, "task-0.log"))
+    assert other.read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize("kind", ["mode", "symlink", "file", "work-mode", "extra-folder"])
+def test_a_folder_that_is_not_as_it_was_made_is_thrown_away(
+    disk: WorkFolder, kind: str, tmp_path: Path
+) -> None:
+    folder = claimed(disk, Program(argv=("true",)))
+    work, other = folder / "work", tmp_path / "other"
+    other.mkdir()
+    inode = work.stat().st_ino
+    match kind:
+        case "mode":
+            folder.chmod(0o755)
+        case "work-mode":
+            work.chmod(0o500)
+        case "extra-folder":
+            (folder / "more").mkdir()
+        case "symlink":
+            work.rmdir()
+            work.symlink_to(other)
+        case _:
+            work.rmdir()
+            work.write_bytes(b"")
+    disk.remove(ONE)
+    again = disk.prepare(order(2, program=Program(argv=("true",))))
+    fresh = os.lstat(again.cwd)
+    assert stat.S_ISDIR(fresh.st_mode)
+    assert stat.S_IMODE(fresh.st_mode) == 0o700
+    assert fresh.st_ino != inode
+    disk.clear(0)
+    assert os.listdir(disk.trash) == []
+    assert other.exists()
+
+
+def test_spare_folders_are_found_by_the_next_agent_and_are_bounded(
+    disk: WorkFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "SPARE", 2)
+    for which in range(1, 4):
+        prepared = disk.prepare(order(which, program=Program(argv=("true",))))
+        os.close(record.claim(prepared.folder))
+    for which in range(1, 4):
+        disk.remove(AttemptId(f"h0test-j{which}-1"))
+    assert len(os.listdir(disk.spare)) == 2
+    assert len(os.listdir(disk.trash)) == 1
+    after = WorkFolder(Path(disk.root), keep_work_hours=2)
+    after.make()
+    after.prepare(order(9, program=Program(argv=("true",))))
+    assert len(os.listdir(disk.spare)) == 1
+
+
+def test_what_was_kept_of_the_same_attempt_before_gives_way(disk: WorkFolder) -> None:
+    for text in ("one", "two"):
+        (claimed(disk, Program(argv=("true",))) / "work" / "file").write_text(text)
+        disk.remove(ONE)
+    assert Path(disk.kept, ONE, "file").read_text() == "two"
+
+
+def test_a_removal_that_fails_half_way_leaves_nothing_to_start_again(disk: WorkFolder) -> None:
+    claimed(disk, Program(argv=("true",), setup="true"))
 
     def unlink(path: str) -> None:
-        if len(removed) == 1:
-            raise PermissionError
-        removed.append(os.path.basename(path))
-        real(path)
+        raise PermissionError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "unlink", unlink)
-        with pytest.raises(PermissionError):
-            disk.remove(ONE)
-    assert removed == ["setup"]
-    assert disk.is_claimed(ONE)
-    disk.remove(ONE)
-    assert not folder.exists()
+        disk.remove(ONE)
+    assert os.listdir(disk.attempts) == []
+    assert disk.read_all() == {}

@@ -5,9 +5,6 @@ supervisor (see `supervisor`), which claims the attempt and starts it. Lines tha
 are kept and sent again when the connection was lost, so an order that was taken is never dropped.
 What the supervisor tells goes to `changes` in the batches in which it comes. When the supervisor
 died, the next one buries what it left; then the disk is read and told whole.
-
-What is forgotten is removed when the site is quiet: removing files costs more than making them. An
-agent that dies before sees it once more, as ended, and the hub settles it once more.
 """
 
 import asyncio
@@ -36,12 +33,7 @@ from hutong.model.reasons import StartFailed
 from hutong.model.states import AttemptState
 from hutong.model.supply import Inventory
 
-QUIET_S = 0.2
-REMOVE_AT_ONCE = 20
-FORGOTTEN = 2_000
-"""With more than this to remove the site does not wait until it is quiet."""
-CLOSING_S = 0.3
-PRUNE_S = 600.0
+TIDY_S = 60.0
 RECONNECT_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -66,11 +58,8 @@ class LocalConnector:
         self._lease = Lease()
         self._starting: dict[AttemptId, bytes] = {}
         self._stopping: dict[AttemptId, bytes] = {}
-        self._forgotten: dict[AttemptId, None] = {}
-        self._any_forgotten = asyncio.Event()
         self._batches: asyncio.Queue[tuple[Observation, ...] | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._moved_at_s = 0.0
 
     def abilities(self) -> Mapping[Ability, str]:
         shared = "Tasks are plain processes of one user: they share the machine as it comes."
@@ -107,12 +96,6 @@ class LocalConnector:
         if self._link is not None:
             self._link.close()
             self._link = None
-        until_s = time.monotonic() + CLOSING_S
-        while self._forgotten and time.monotonic() < until_s:
-            batch = self._next_forgotten()
-            self._remove(batch)
-            for attempt in batch:
-                del self._forgotten[attempt]
         self._batches.put_nowait(None)
 
     async def inventory(self) -> Inventory:
@@ -128,11 +111,7 @@ class LocalConnector:
         for attempt, line in found.items():
             if "end" not in line:
                 self._chips.hold(attempt, self._disk.noted_devices(attempt))
-        return tuple(
-            observation(attempt, line)
-            for attempt, line in found.items()
-            if attempt not in self._forgotten
-        )
+        return tuple(observation(attempt, line) for attempt, line in found.items())
 
     async def changes(self) -> AsyncIterator[tuple[Observation, ...]]:
         while (batch := await self._batches.get()) is not None:
@@ -176,9 +155,10 @@ class LocalConnector:
         self._send(line)
 
     async def forget(self, attempt: AttemptId) -> None:
-        self._disk.folder(attempt)
-        self._forgotten[attempt] = None
-        self._any_forgotten.set()
+        try:
+            self._disk.remove(attempt)
+        except OSError as problem:
+            raise _failed("removing an attempt", problem) from None
 
     async def hold_lease(self, lease: Lease) -> None:
         self._lease = lease
@@ -245,7 +225,6 @@ class LocalConnector:
             self._link.send(line)
 
     def _heard(self, messages: list[dict[str, Any]]) -> None:
-        self._moved_at_s = time.monotonic()
         batch = []
         for message in messages:
             attempt = AttemptId(message["attempt"])
@@ -290,35 +269,14 @@ class LocalConnector:
         for line in (*self._starting.values(), *self._stopping.values()):
             self._send(line)
 
-    # Forgetting
-
     async def _tidy(self) -> None:
+        """Remove what is to be removed, in a thread, now and then."""
         while True:
             try:
-                await asyncio.wait_for(self._any_forgotten.wait(), PRUNE_S)
-            except TimeoutError:
-                await asyncio.to_thread(self._disk.prune, time.time_ns() // 1_000_000)
-                continue
-            quiet_s = time.monotonic() - self._moved_at_s
-            if quiet_s < QUIET_S and len(self._forgotten) <= FORGOTTEN:
-                await asyncio.sleep(QUIET_S)
-                continue
-            batch = self._next_forgotten()
-            await asyncio.to_thread(self._remove, batch)
-            for attempt in batch:
-                del self._forgotten[attempt]
-            if not self._forgotten:
-                self._any_forgotten.clear()
-
-    def _next_forgotten(self) -> list[AttemptId]:
-        return [attempt for attempt, _ in zip(self._forgotten, range(REMOVE_AT_ONCE), strict=False)]
-
-    def _remove(self, attempts: list[AttemptId]) -> None:
-        for attempt in attempts:
-            try:
-                self._disk.remove(attempt)
+                await asyncio.to_thread(self._disk.clear, time.time_ns() // 1_000_000)
             except OSError as problem:
-                _log.warning("%s could not be removed: %s", attempt, problem)
+                _log.warning("%s cannot be tidied: %s", self._disk.root, problem)
+            await asyncio.sleep(TIDY_S)
 
 
 def _line(**fields: Any) -> bytes:

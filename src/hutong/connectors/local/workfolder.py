@@ -5,8 +5,10 @@
     ROOT/attempts/ID/task-N.log   stdout and stderr of rank N, as they came
     ROOT/attempts/ID/work/        where it runs, unless its program names a folder
     ROOT/kept/ID/                 what a forgotten attempt left in `work`, for some days
+    ROOT/spare/, ROOT/trash/      emptied folders to be used again, and what is to be removed
 
-A forgotten attempt goes in an order that a crash cannot make a new one of: its record goes last.
+A forgotten attempt goes in an order that a crash cannot make a new one of: it loses its record, and
+what nobody has claimed is thrown away at the next start.
 """
 
 import contextlib
@@ -14,6 +16,8 @@ import json
 import os
 import re
 import shutil
+import stat
+import time
 from collections.abc import Container
 from functools import cache
 from pathlib import Path
@@ -28,6 +32,8 @@ from hutong.model.job import InlineFile
 from hutong.model.limits import LOG_BYTES_PER_TASK
 
 _LOG = re.compile(r"task-([0-9]+)\.log")
+FIRST_LOG = "task-0.log"
+SPARE = 1_024
 _DEVICES = "devices"
 MS_PER_HOUR = 3_600_000
 
@@ -49,12 +55,17 @@ class WorkFolder:
         self.keep_work_ms = keep_work_hours * MS_PER_HOUR
         self.attempts = os.path.join(self.root, "attempts")
         self.kept = os.path.join(self.root, "kept")
+        self.spare = os.path.join(self.root, "spare")
+        self.trash = os.path.join(self.root, "trash")
+        self._spare: list[str] = []
+        self._thrown = 0
         self._data: dict[TenantId, str] = {}
 
     def make(self) -> None:
         """Make the folders, for their owner alone. Raises OSError."""
-        for folder in (self.root, self.attempts, self.kept):
+        for folder in (self.root, self.attempts, self.kept, self.spare, self.trash):
             os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._spare = os.listdir(self.spare)
 
     def folder(self, attempt: AttemptId) -> str:
         """The folder of an attempt. Raises `connector.refused` for an id that is no file name."""
@@ -78,7 +89,7 @@ class WorkFolder:
     def prepare(self, order: AttemptOrder) -> Prepared:
         """Write what an attempt needs. Raises OSError, and `connector.refused` for unsafe names."""
         program, folder = order.program, self.folder(order.attempt)
-        _make(folder)
+        self._make_folder(folder)
         if program.workdir is None:
             cwd = os.path.join(folder, "work")
             _make(cwd)
@@ -132,7 +143,7 @@ class WorkFolder:
             if known is not None:
                 found[AttemptId(name)] = known
             elif name not in coming:
-                shutil.rmtree(os.path.join(self.attempts, name), ignore_errors=True)
+                self._throw_away(os.path.join(self.attempts, name))
         return found
 
     def log_sizes(self, attempt: AttemptId) -> tuple[int, ...]:
@@ -159,35 +170,66 @@ class WorkFolder:
     # After
 
     def remove(self, attempt: AttemptId) -> None:
-        """Remove an attempt; what it left in its working directory is kept for a while."""
+        """Remove an attempt. What it left in its working directory is kept for a while.
+
+        Its folder is emptied and used again: making one takes 0.1 ms, removing one 3 ms. Whatever
+        is not as it was made goes to the trash instead. Raises OSError.
+        """
         folder = self.folder(attempt)
-        work = os.path.join(folder, "work")
-        try:
-            os.rmdir(work)
-        except FileNotFoundError:
-            pass
-        except OSError:
-            if self.keep_work_ms:
-                kept = os.path.join(self.kept, attempt)
-                shutil.rmtree(kept, ignore_errors=True)
-                os.utime(work)  # from now on it gets older
-                os.rename(work, kept)
-            else:
-                shutil.rmtree(work)
         try:
             names = os.listdir(folder)
         except FileNotFoundError:
             return
-        for name in sorted(names, key=lambda name: name == record.NAME):
-            os.unlink(os.path.join(folder, name))
-        os.rmdir(folder)
+        if "work" in names and not _is_fresh(os.path.join(folder, "work")):
+            self._keep(attempt, os.path.join(folder, "work"))
+        try:
+            for name in names:
+                if name != "work" and not _is_empty_log(folder, name):
+                    os.unlink(os.path.join(folder, name))
+            if len(self._spare) >= SPARE or stat.S_IMODE(os.lstat(folder).st_mode) != 0o700:
+                raise FileExistsError
+            os.rename(folder, os.path.join(self.spare, attempt))
+            self._spare.append(attempt)
+        except OSError:
+            self._throw_away(folder)
 
-    def prune(self, now_ms: int) -> None:
-        """Remove what was kept longer than it should be. `now_ms` is Unix time."""
+    def clear(self, now_ms: int) -> None:
+        """Empty the trash, and what was kept longer than it should be. `now_ms` is Unix time.
+
+        Takes as long as it takes; nothing else touches these folders.
+        """
         with os.scandir(self.kept) as entries:
             for entry in entries:
                 if entry.stat().st_mtime_ns // 1_000_000 + self.keep_work_ms <= now_ms:
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                    _remove_all(entry.path)
+        for name in os.listdir(self.trash):
+            _remove_all(os.path.join(self.trash, name))
+
+    def _keep(self, attempt: AttemptId, work: str) -> None:
+        if not self.keep_work_ms or not stat.S_ISDIR(os.lstat(work).st_mode):
+            self._throw_away(work)
+            return
+        kept = os.path.join(self.kept, attempt)
+        if os.path.lexists(kept):
+            self._throw_away(kept)
+        os.utime(work)  # from now on it gets older
+        os.rename(work, kept)
+
+    def _throw_away(self, path: str) -> None:
+        self._thrown += 1
+        name = f"{time.time_ns()}-{self._thrown}"  # no name of an agent before this one
+        os.rename(path, os.path.join(self.trash, name))
+
+    def _make_folder(self, folder: str) -> None:
+        """Make an attempt's folder, out of a used one if there is one."""
+        if self._spare and not os.path.lexists(folder):
+            try:
+                os.rename(os.path.join(self.spare, self._spare.pop()), folder)
+            except FileNotFoundError:
+                pass
+            else:
+                return
+        _make(folder)
 
 
 def _refused(problem: str) -> HutongError:
@@ -199,6 +241,29 @@ def _refused(problem: str) -> HutongError:
 def _make(folder: str) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
+
+
+def _remove_all(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        os.unlink(path)
+
+
+def _is_fresh(work: str) -> bool:
+    """Say whether a working directory is as it was made."""
+    seen = os.lstat(work)
+    plain = stat.S_ISDIR(seen.st_mode) and stat.S_IMODE(seen.st_mode) == 0o700
+    return plain and seen.st_uid == os.getuid() and not os.listdir(work)
+
+
+def _is_empty_log(folder: str, name: str) -> bool:
+    """Say whether it is a first log into which nobody wrote; one that was cut to nothing costs a
+    flush to the disk when it is closed again."""
+    if name != FIRST_LOG:
+        return False
+    seen = os.lstat(os.path.join(folder, name))
+    return stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1 and seen.st_size == 0
 
 
 def _write(folder: str, name: str, text: str) -> str:
