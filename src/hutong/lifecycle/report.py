@@ -11,7 +11,7 @@ from hutong.model import limits
 from hutong.model.attempt import AttemptOrder, Observation, StopOrder
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import AttemptId, is_name, split_node
-from hutong.model.limits import LEASE_TTL_MS, SYNC_OBSERVATIONS, SYNC_ORDERS
+from hutong.model.limits import CLOCK_SKEW_MS, LEASE_TTL_MS, SYNC_OBSERVATIONS, SYNC_ORDERS
 from hutong.model.reasons import EndedReason, Fenced, ProcessLost
 from hutong.model.states import AttemptState, FailureClass
 from hutong.model.supply import Inventory, Site
@@ -151,8 +151,8 @@ def _observe(
 
 
 def _ended(turn: Turn, attempt: Attempt, seen: Observation, reason: EndedReason) -> None:
-    started_ms = seen.started_ms or attempt.started_ms
-    ended_ms = max(started_ms, seen.ended_ms)
+    started_ms = _plausible(turn, attempt, seen.started_ms) or attempt.started_ms
+    ended_ms = max(started_ms, _plausible(turn, attempt, seen.ended_ms))
     if not attempt.is_live:
         turn.emit(ev.AttemptSettled(attempt.id, reason, started_ms, ended_ms))
         return
@@ -175,7 +175,16 @@ def _moved(turn: Turn, attempt: Attempt, seen: Observation) -> None:
     if later or started or not attempt.known_at:
         if not later and attempt.state is not AttemptState.STOPPING:
             state = attempt.state if attempt.state is not AttemptState.PLACED else state
-        turn.emit(ev.AttemptMoved(attempt.id, state, seen.started_ms))
+        started_ms = _plausible(turn, attempt, seen.started_ms)
+        turn.emit(ev.AttemptMoved(attempt.id, state, started_ms))
+
+
+def _plausible(turn: Turn, attempt: Attempt, at_ms: int) -> int:
+    """A site's clock may be off by its skew and no more: else a bill could be made of nothing."""
+    if not at_ms:
+        return 0
+    earliest = attempt.placed_ms - CLOCK_SKEW_MS
+    return max(earliest, min(at_ms, turn.now_ms + CLOCK_SKEW_MS))
 
 
 def _miss(turn: Turn, record: SiteRecord, request: SyncRequest) -> None:

@@ -37,7 +37,7 @@ class World:
 
     def __init__(self) -> None:
         self.machine = HubMachine(load_catalog())
-        self.now_ms = 1_000_000
+        self.now_ms = 1_700_000_000_000
         self.entries: list[Entry] = []
         self.do(do.Start(HubId("abc123")))
 

@@ -6,20 +6,22 @@ from hutong.catalog import load_catalog
 from hutong.lifecycle import commands as do
 from hutong.lifecycle import events as ev
 from hutong.lifecycle.admission import Accepted
+from hutong.model.attempt import Observation
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId
 from hutong.model.job import Dependency, DependencyKind, RetryPolicy
-from hutong.model.limits import LEASE_MARGIN_MS, LEASE_TTL_MS, SILENT_AFTER_MS
+from hutong.model.limits import CLOCK_SKEW_MS, LEASE_MARGIN_MS, LEASE_TTL_MS, SILENT_AFTER_MS
 from hutong.model.reasons import (
     AwaitsJobs,
     CancelledByUser,
+    Completed,
     ExitCode,
     LeaseExpired,
     NotBefore,
     ProcessLost,
     Signalled,
 )
-from hutong.model.states import JobState
+from hutong.model.states import AttemptState, JobState
 from hutong.model.tenant import Quota, Tenant, Usage
 from tests.unit.lifecycle.hub_world import (
     World,
@@ -409,3 +411,16 @@ def test_refused_report_changes_nothing(world: World) -> None:
     with pytest.raises(HutongError, match=r"site\.invalid"):
         world.report("bj", inventory=bad)
     assert world.machine.dump() == before
+
+
+def test_site_whose_clock_makes_no_sense_cannot_make_a_bill_of_years(world: World) -> None:
+    world.submit(spec())
+    world.cycle()
+    (order,) = world.report().start
+    placed_ms = world.now_ms
+    world.now_ms += 1_000
+    world.report("bj", Observation(order.attempt, AttemptState.ENDED, 1, 2**42, Completed()))
+    ended = world.events(ev.AttemptEnded)[-1]
+    assert isinstance(ended, ev.AttemptEnded)
+    assert ended.started_ms == placed_ms - CLOCK_SKEW_MS
+    assert ended.ended_ms == world.now_ms + CLOCK_SKEW_MS
