@@ -70,6 +70,7 @@ def _check_sites(state: HubState) -> None:
             attempt = state.attempts[attempt_id]
             assert attempt.is_live, f"{attempt_id} is over and must not start"
             assert attempt.stop is None, f"{attempt_id} is to stop and must not start"
+            assert not attempt.known_at, f"{attempt_id} is known and need not be sent"
 
 
 def _check_quotas(state: HubState) -> None:
