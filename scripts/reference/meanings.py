@@ -91,6 +91,7 @@ LIMITS = {
     "STREAMS": "Open streams of one hub: followed logs and events, agents' streams.",
     "LEASE_TTL_MS": "How long a site may run its attempts without an answer from the hub.",
     "LEASE_MARGIN_MS": "How much longer the hub waits before it counts them as lost.",
+    "CLOCK_SKEW_MS": "How far a site's clock may be off; a time beyond that is cut to it.",
     "SILENT_AFTER_MS": "After this long without a word a site gets no new work.",
     "HEARTBEAT_MS": "How often an agent speaks when it has nothing to say.",
     "DEFAULT_GRACE_MS": "From SIGTERM to SIGKILL, unless the job says otherwise.",
