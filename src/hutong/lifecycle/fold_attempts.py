@@ -61,6 +61,7 @@ def _place(ground: Ground, placed: ev.AttemptPlaced, entry: ev.Entry) -> None:
         ground.show_array_state(job)
     else:
         ground.move_job(job, JobState.PLACED)
+    job.note(entry.at_ms, f"placed on {placed.pool} as {placed.attempt}")
     ground.run(attempt, job)
     ground.refresh(job)
     ground.changes.attempt(attempt)
@@ -95,6 +96,7 @@ def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> No
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    job.note(entry.at_ms, f"{attempt.id} ended: {event.reason.sentence()}")
     if event.started_ms and not job.started_ms:
         job.started_ms = event.started_ms
     _meter(ground, attempt, job, attempt.usage(), attempt.cost_microcny())
@@ -111,6 +113,7 @@ def attempt_lost(ground: Ground, event: ev.AttemptLost, entry: ev.Entry) -> None
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    job.note(entry.at_ms, f"{attempt.id} was lost: {event.reason.sentence()}")
     record = ground.state.sites[attempt.site]
     record.unsent.pop(attempt.id, None)
     record.stopping[attempt.id] = True

@@ -34,6 +34,7 @@ def job_accepted(ground: Ground, event: ev.JobAccepted, entry: ev.Entry) -> None
             state.dependents.setdefault(other.id, []).append(job.id)
     for level in ancestors(spec.tenant):
         state.open_jobs[level] = state.open_jobs.get(level, 0) + 1
+    job.note(entry.at_ms, "accepted")
     ground.enter_queue(job)
     ground.timers.watch(job)
     ground.changes.job(job)

@@ -424,3 +424,16 @@ def test_site_whose_clock_makes_no_sense_cannot_make_a_bill_of_years(world: Worl
     assert isinstance(ended, ev.AttemptEnded)
     assert ended.started_ms == placed_ms - CLOCK_SKEW_MS
     assert ended.ended_ms == world.now_ms + CLOCK_SKEW_MS
+
+
+def test_story_tells_what_happened_to_a_job_in_order(world: World) -> None:
+    (job,) = world.submit(spec())
+    world.cycle()
+    (order,) = world.report().start
+    world.finish(order.attempt, ProcessLost())
+    assert [line for _, line in world.machine.story(job)] == [
+        "accepted",
+        f"placed on bj/cpu as {order.attempt}",
+        f"{order.attempt} ended: Its processes vanished without an exit status.",
+        "back in the queue: Its processes vanished without an exit status.",
+    ]
