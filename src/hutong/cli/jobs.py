@@ -55,6 +55,9 @@ def jobs(
     watch
         Show the list again as it changes, until Ctrl-C.
     """
+    if limit < 1:
+        problem = f"--limit cannot be {limit}: it counts jobs, from 1"
+        raise refuse("cli.usage", problem=problem, command="jobs")
     states = _states(state, everything=all_)
     with hub.connect() as client:
         while True:

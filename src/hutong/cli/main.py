@@ -113,7 +113,8 @@ def _usage_error(problem: Exception) -> "HutongError":
         text = f"`{words}` is more than this command takes"
     else:
         text = " ".join(str(problem).split())
-    text = re.sub(r"\. Did you mean (.+?)\?.*", r" (did you mean \1?)", text).rstrip(".")
+    text = re.sub(r"\. Did you mean (.+?)\?.*", r" (did you mean \1?)", text)
+    text = re.sub(r"\. Available commands:.*", "", text).rstrip(".")
     chain = getattr(problem, "command_chain", None) or ()
     return refuse("cli.usage", problem=text, command=" ".join(chain) or "COMMAND")
 
