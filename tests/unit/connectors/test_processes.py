@@ -23,9 +23,18 @@ from hutong.model.reasons import (
     Fenced,
     ProcessLost,
     Signalled,
+    TimeLimit,
 )
 from hutong.model.states import AttemptState
-from tests.conformance.connectors import SITE, LocalRig, Watch, gang, hold, log_of, order
+from tests.conformance.connectors import (
+    SITE,
+    LocalRig,
+    Watch,
+    gang,
+    hold,
+    log_of,
+    order,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +86,7 @@ def is_there(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -250,6 +259,25 @@ async def test_one_that_stops_well_when_asked_has_still_not_completed(
     await log_of(lab.connector, ONE, b"up")
     await lab.connector.stop(ONE, 20_000, "no longer wanted")
     assert (await watch.ended(ONE)).ended == Fenced()
+
+
+async def test_what_one_task_leaves_does_not_wait_for_the_others(
+    lab: Lab, watch: Watch, eventually: Eventually
+) -> None:
+    script = "test $RANK = 1 && exec sleep 1000; sleep 1000 & echo child $!"
+    await lab.connector.start(order(nodes=gang(1, 1), program=Program(script=script)))
+    child = await number_in(lab, "child")
+    await asyncio.to_thread(eventually, lambda: not is_there(child), what="the child's end")
+    assert watch.last[ONE].state is AttemptState.RUNNING
+
+
+async def test_the_first_cause_of_an_end_stays(lab: Lab, watch: Watch) -> None:
+    script = "trap 'echo told' TERM; while :; do sleep 0.01; done"
+    limited = order(time_limit_ms=100, grace_ms=60_000, program=Program(script=script))
+    await lab.connector.start(limited)
+    await log_of(lab.connector, ONE, b"told")
+    await lab.connector.stop(ONE, 0, "no longer wanted")
+    assert (await watch.ended(ONE)).ended == TimeLimit(100)
 
 
 async def test_a_kill_from_outside_is_a_signal(lab: Lab, watch: Watch) -> None:
