@@ -403,6 +403,7 @@ class AgentMachine:
             observations=tuple(self._known[attempt].seen for attempt in named),
             description=self.site if full else None,
             inventory=self.inventory if with_inventory else None,
+            number=self._number,
             heard=self._heard,
         )
         self._effects.append(SendSync(self._number, request))

@@ -17,7 +17,8 @@ def hub_started(ground: Ground, event: ev.HubStarted, entry: ev.Entry) -> None:
     for record in ground.state.sites.values():
         record.heard_ms = entry.at_ms
         record.lease_until_ms = entry.at_ms + LEASE_TTL_MS
-        record.session = ""
+        record.session, record.number = "", 0
+    ground.state.started_at = entry.position
 
 
 def tenant_changed(ground: Ground, event: ev.TenantChanged, entry: ev.Entry) -> None:
@@ -35,7 +36,6 @@ def site_described(ground: Ground, event: ev.SiteDescribed, entry: ev.Entry) -> 
         ground.state.sites[event.site.id] = record
     else:
         record.site = event.site
-    record.described_at = entry.position
     ground.scheduler.put_site(event.site)
     ground.show_status(record)
 
@@ -44,7 +44,6 @@ def inventory_changed(ground: Ground, event: ev.InventoryChanged, entry: ev.Entr
     """Replace a site's pools and nodes."""
     record = ground.state.sites[event.site]
     record.inventory = event.inventory
-    record.described_at = entry.position
     ground.scheduler.put_inventory(event.site, event.inventory)
     for node in record.drained_nodes:
         ground.show_node(record, node)

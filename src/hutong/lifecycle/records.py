@@ -218,9 +218,8 @@ class Attempt(msgspec.Struct):
 class SiteRecord(msgspec.Struct):
     """A site as the hub knows it.
 
-    `heard_ms`, `session` and `lease_until_ms` come from syncs and are not in the journal: a hub
-    that starts takes every lease as just renewed. `described_at` is the journal position of the
-    last change of the description or the inventory.
+    `heard_ms`, `lease_until_ms`, and `session` with the `number` of its newest sync come from syncs
+    and are not in the journal: a hub that starts takes every lease as just renewed.
     """
 
     site: Site
@@ -231,7 +230,7 @@ class SiteRecord(msgspec.Struct):
     heard_ms: int = 0
     session: str = ""
     lease_until_ms: int = 0
-    described_at: int = 0
+    number: int = 0
     attempts: dict[AttemptId, bool] = {}
     """Live attempts of the site, and lost ones until it tells what became of them."""
     unsent: dict[AttemptId, bool] = {}

@@ -1,7 +1,5 @@
 """An agent's report: what the hub learns of a site, and what it answers should be true there."""
 
-import msgspec
-
 from hutong.lifecycle import events as ev
 from hutong.lifecycle.records import Attempt, SiteRecord
 from hutong.lifecycle.settle import settle_attempt
@@ -16,57 +14,51 @@ from hutong.model.reasons import EndedReason, Fenced, ProcessLost
 from hutong.model.states import AttemptState, FailureClass
 from hutong.model.supply import Inventory, Site
 
-NOTHING = Inventory((), ())
 _RANK = {state: rank for rank, state in enumerate(AttemptState)}
 
 
 def report(turn: Turn, request: SyncRequest) -> SyncReply:
     """Take a report in, renew the site's lease, and answer what should be true."""
     check_report(request)
-    if request.heard > turn.state.position:  # of a journal that was replaced by an older copy
-        request = msgspec.structs.replace(request, heard=0)
-    outdated = _describe(turn, request)
     record = turn.state.sites.get(request.site)
+    is_new = record is None and request.full
     if record is None:
-        return SyncReply(resync=True, position=turn.state.position)
-    if request.full and (request.heard or not record.session):
-        record.session = request.session
-    current = record.session == request.session
-    # A list that heard of nothing cannot tell what is gone.
-    outdated |= request.full and not request.heard and bool(record.attempts)
+        if request.description is None:
+            return SyncReply(resync=True, position=turn.state.position)
+        turn.emit(ev.SiteDescribed(request.description))
+        record = turn.state.sites[request.site]
+    current = _takes_up(turn, record, request) or is_new
+    if current:
+        record.session, record.number = request.session, request.number
+        _describe(turn, record, request)
     record.heard_ms = max(record.heard_ms, turn.now_ms)
     record.lease_until_ms = max(record.lease_until_ms, turn.now_ms + LEASE_TTL_MS)
     settled: list[AttemptId] = []
     strangers: list[AttemptId] = []
     for observation in request.observations:
-        # A session that is over may still be heard; of it only ends are facts.
+        # Of a session that is over, or of a sync that was overtaken, only ends are facts.
         if current or observation.ended is not None:
             _observe(turn, record, observation, settled, strangers)
     if request.full and current:
         _miss(turn, record, request)
     if record.silent and current:
         turn.emit(ev.SiteReturned(request.site))
-    return _answer(turn, record, settled, strangers, current=current, outdated=outdated)
+    return _answer(turn, record, settled, strangers, current=current)
 
 
-def _describe(turn: Turn, request: SyncRequest) -> bool:
-    """Take the description and the inventory, unless the hub has newer ones: that gives True."""
-    record = turn.state.sites.get(request.site)
-    if record is None:
-        if request.description is None:
-            return False
+def _takes_up(turn: Turn, record: SiteRecord, request: SyncRequest) -> bool:
+    """Say whether a request speaks for its site as it is now, and not as it was before."""
+    if request.session == record.session:
+        return request.number >= record.number
+    # It has heard this hub, so nothing that went before it to another one can come behind it.
+    return request.full and turn.state.started_at <= request.heard <= turn.state.position
+
+
+def _describe(turn: Turn, record: SiteRecord, request: SyncRequest) -> None:
+    if request.description is not None and request.description != record.site:
         turn.emit(ev.SiteDescribed(request.description))
-        record = turn.state.sites[request.site]
-    site, inventory = request.description, request.inventory
-    new_site = site is not None and site != record.site
-    new_inventory = inventory is not None and inventory != record.inventory
-    if request.heard < record.described_at and record.inventory != NOTHING:
-        return new_site or new_inventory
-    if new_site and site is not None:
-        turn.emit(ev.SiteDescribed(site))
-    if new_inventory and inventory is not None:
-        turn.emit(ev.InventoryChanged(request.site, inventory))
-    return False
+    if request.inventory is not None and request.inventory != record.inventory:
+        turn.emit(ev.InventoryChanged(request.site, request.inventory))
 
 
 def check_report(request: SyncRequest) -> None:
@@ -223,7 +215,6 @@ def _answer(
     strangers: list[AttemptId],
     *,
     current: bool,
-    outdated: bool,
 ) -> SyncReply:
     start: list[AttemptOrder] = []
     if current:
@@ -240,7 +231,7 @@ def _answer(
         tuple(settled),
         LEASE_TTL_MS,
         limits.HEARTBEAT_MS,
-        outdated or not current,
+        not current,
         len(record.unsent) > len(start) and current,
         record.draining,
         turn.state.position,

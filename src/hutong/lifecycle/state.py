@@ -10,7 +10,8 @@ SNAPSHOT_VERSION = 1
 
 
 class HubState(msgspec.Struct):
-    """All that survives a restart. `position` is that of the last entry folded in.
+    """All that survives a restart. `position` is that of the last entry folded in, `started_at`
+    that of the last start of a hub.
 
     `jobs` holds those that are not over or not settled; `dependents` the jobs that wait for a job;
     `keys` the idempotency keys of jobs held here; `open_jobs` how many jobs of a tenant and all
@@ -21,6 +22,7 @@ class HubState(msgspec.Struct):
     version: int = SNAPSHOT_VERSION
     hub: HubId = HubId("")
     position: int = 0
+    started_at: int = 0
     next_job: int = 1
     next_token: int = 1
     cycle: int = 0

@@ -23,9 +23,10 @@ class SyncRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     last answered sync. A session's first sync is full and carries `description` and `inventory`;
     so does the next one after any sync that failed (its answer may have been lost).
 
-    `heard` is the `position` of the last answer that the session took before it looked, 0 before
-    the first. A request that was under way for long says by it how little it can know: what became
-    known at the hub later is not missing because an old list does not name it.
+    `number` counts the syncs of a session, so that one that was overtaken is known as such. `heard`
+    is the `position` of the last answer that the session took before it looked, 0 before the first.
+    A request that was under way for long says by it how little it can know: what became known at
+    the hub later is not missing because an old list does not name it.
     """
 
     site: SiteId
@@ -35,6 +36,7 @@ class SyncRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     description: Site | None = None
     inventory: Inventory | None = None
     sent_ms: int = 0
+    number: int = 0
     heard: int = 0
 
 
@@ -43,8 +45,8 @@ class SyncReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `start`: attempts that the agent has not been heard to know. `stop`: attempts that should not
     run; repeated until they are seen to have ended. `settled`: ended attempts whose end is in the
-    journal, which the agent may forget. `resync`: the hub does not know this session, or knows
-    something newer than the request, so the next sync must be full. `more`: further orders wait,
+    journal, which the agent may forget. `resync`: the hub does not know this session (it
+    takes up one that answers to it), so the next sync must be full. `more`: further orders wait,
     sync again at once. `position` is the hub's journal position as of this answer.
     """
 

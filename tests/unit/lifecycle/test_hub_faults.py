@@ -21,7 +21,7 @@ def test_full_report_that_was_long_under_way_does_not_end_what_started_since(wor
     world.cycle()
     [order] = world.report().start
     world.begin(order)
-    world.report(full=True, heard=before)
+    world.report(full=True, session="s0", heard=before)
     assert world.machine.state.attempts[order.attempt].is_live
     assert world.state_of(job) == "running"
     world.report(full=True)
@@ -41,14 +41,25 @@ def test_stop_of_an_attempt_that_nobody_was_heard_to_know_waits_for_its_end(worl
     assert world.state_of(job) == "succeeded"
 
 
-def test_inventory_that_was_long_under_way_does_not_replace_a_newer_one(world: World) -> None:
+def test_inventory_of_a_sync_that_was_overtaken_does_not_replace_a_newer_one(world: World) -> None:
+    world.join()
+    world.report(inventory=inventory("bj", nodes=1), number=7)
+    world.report(inventory=inventory("bj", nodes=3), number=6)
+    assert len(world.machine.state.sites["bj"].inventory.nodes) == 1
+    world.report(inventory=inventory("bj", nodes=1), number=7)
+    assert len(world.events(ev.InventoryChanged)) == 2
+
+
+def test_sync_that_was_sent_to_the_hub_before_this_one_is_not_taken_up(world: World) -> None:
     world.join()
     before = world.machine.state.position
-    world.report(inventory=inventory("bj", nodes=1))
-    reply = world.report(inventory=inventory("bj", nodes=2), heard=before)
-    assert len(world.machine.state.sites["bj"].inventory.nodes) == 1
-    assert reply.resync, "an agent that is only behind is asked to say it again"
-    assert len(world.events(ev.InventoryChanged)) == 2
+    world.do(do.Start(HubId("abc123")))
+    reply = world.report(full=True, heard=before, inventory=inventory("bj", nodes=3))
+    assert reply.resync
+    assert len(world.machine.state.sites["bj"].inventory.nodes) == 2
+    reply = world.report(full=True, heard=reply.position, inventory=inventory("bj", nodes=3))
+    assert not reply.resync
+    assert len(world.machine.state.sites["bj"].inventory.nodes) == 3
 
 
 def test_session_that_is_over_tells_of_ends_and_of_nothing_else(world: World) -> None:
@@ -83,7 +94,7 @@ def test_position_of_a_journal_that_is_gone_counts_as_having_heard_nothing(world
     world.cycle()
     [order] = world.report().start
     world.begin(order)
-    world.report(full=True, heard=1_000_000)
+    assert world.report(full=True, session="s2", heard=1_000_000).resync
     assert world.machine.state.attempts[order.attempt].is_live
 
 
