@@ -38,6 +38,14 @@ REGIONS = (("cn-beijing", "CN-BJ"), ("cn-tianjin", "CN-TJ"), ("cn-zhangjiakou", 
 CHIPS = ("A100-80GB", "H20", "Ascend910B3", "MLU370-X8", "DCU-K100", "")
 RARE_CHIP = "GB200"
 """A chip that no site has."""
+THEMES = (
+    ("cut", "long runs", "room", "alike"),
+    ("cut-down", "long runs", "room", "alike", "late messages"),
+    ("agent-crash", "agent-stall", "long runs", "room", "alike"),
+    ("hub-crash", "hub-stall", "snapshot-torn", "repeats", "loss", "cancels"),
+    ("priorities", "gangs", "quotas", "long runs", "arrays"),
+)
+"""Features that say more together than by chance: half of the seeds have one of these whole."""
 
 
 def make_script(seed: int) -> Script:
@@ -56,7 +64,8 @@ class Draw:
     def __init__(self, seed: int, off: tuple[str, ...] = ()) -> None:
         self.seed = seed
         self.off = off
-        self.faulty_ms = self.stream("length").choice((3, 6, 10, 16)) * MINUTE_MS
+        self.theme = self.stream("theme").choice(THEMES + ((),) * len(THEMES))
+        self.faulty_ms = self.stream("length").choice((3, 6, 12, 18, 24)) * MINUTE_MS
         self.sites = self._sites(self.stream("sites"))
         self.tenants = self._tenants(self.stream("tenants"))
 
@@ -66,7 +75,9 @@ class Draw:
 
     def has(self, feature: str) -> bool:
         """Say whether a feature is switched on, as half of them are."""
-        return feature not in self.off and self.stream(f"feature {feature}").random() < 0.5
+        if feature in self.off:
+            return False
+        return feature in self.theme or self.stream(f"feature {feature}").random() < 0.5
 
     def script(self) -> Script:
         """Everything together."""
@@ -108,7 +119,7 @@ class Draw:
     # The world
 
     def _sites(self, random: Random) -> tuple[SiteLine, ...]:
-        return tuple(self._site(random, number) for number in range(few(random, 1, 4)))
+        return tuple(self._site(random, number) for number in range(random.choice((1, 2, 2, 3, 4))))
 
     def _site(self, random: Random, number: int) -> SiteLine:
         region, jurisdiction = REGIONS[number % len(REGIONS)]
@@ -116,7 +127,7 @@ class Draw:
         pools, nodes = [], []
         for kind in range(1, few(random, 1, 3) + 1):
             pool = PoolId(f"{name}/pool{kind}")
-            chip = random.choice(CHIPS)
+            chip = CHIPS[0] if self.has("alike") else random.choice(CHIPS)
             shape = Amount(
                 random.choice((4_000, 16_000, 64_000)),
                 random.choice((8_192, 65_536)),
@@ -125,7 +136,7 @@ class Draw:
             price = PriceBook(random.randrange(20_000_000), random.randrange(500_000), 1_000)
             boot_ms = random.choice((0, 0, 1_000, 30_000))
             pools.append(Pool(pool, SiteId(name), shape, chip, price=price, boot_ms=boot_ms))
-            for count in range(few(random, 1, 6)):
+            for count in range(few(random, 1, 6) + (6 if self.has("room") else 0)):
                 node = NodeId(f"{name}/n{kind}-{count + 1}")
                 nodes.append(Node(node, pool, (f"rack{count // 2}",)))
         skewed = self.has("skew")
@@ -133,7 +144,7 @@ class Draw:
             Site(SiteId(name), f"owner{number % 2}", RegionId(region), jurisdiction),
             Inventory(tuple(pools), tuple(nodes)),
             skew_ms=random.randint(-240_000, 240_000) if skewed else 0,
-            drift_ppm=random.randint(-2_000, 2_000) if skewed else 0,
+            drift_ppm=random.randint(-15_000, 15_000) if skewed else 0,
         )
 
     def _tenants(self, random: Random) -> tuple[Tenant, ...]:
@@ -205,6 +216,8 @@ class Draw:
         array = self._array(random)
         if array is not None:
             run_ms = min(run_ms, 20_000)
+        elif self.has("long runs") and random.random() < 0.5:
+            run_ms = 900_000  # so that leases end before it does
         priority = random.choice(tuple(PriorityClass))
         not_before_ms = START_MS + at_ms + random.randrange(300_000)
         deadline_ms = START_MS + at_ms + 300_000 + random.randrange(600_000)
@@ -264,7 +277,7 @@ class Draw:
         chips: tuple[AcceleratorNeed, ...] = ()
         if random.random() < 0.6:
             models = random.sample([chip for chip in CHIPS if chip], few(random, 1, 3))
-            if random.random() < 0.2:
+            if random.random() < 0.2 or self.has("alike"):
                 models = ["any"]
             if random.random() < 0.03:
                 models = [RARE_CHIP]
@@ -320,14 +333,16 @@ class Draw:
         for kind in FaultKind:
             if self.has(kind.value):
                 random = self.stream(f"faults {kind.value}")
-                for _ in range(few(random, 1, 5)):
+                for _ in range(3 if kind.value in self.theme else few(random, 1, 5)):
                     faults.extend(self._fault(random, kind))
         return tuple(sorted(faults, key=lambda fault: fault.at_ms))
 
     def _fault(self, random: Random, kind: FaultKind) -> list[Fault]:
         line = random.choice(self.sites)
         node = random.choice(line.inventory.nodes).id
-        for_ms = random.choice((1_000, 15_000, 60_000, LEASE_TTL_MS + 60_000, 600_000))
+        # The edge of the lease is where it matters who believes what.
+        edge_ms = LEASE_TTL_MS + random.randint(-20_000, 90_000)
+        for_ms = random.choice((1_000, 15_000, 60_000, edge_ms, edge_ms, 600_000))
         at_ms = self._time(random)
         share_milli = random.choice((50, 200))
         by_ms = random.randint(-240_000, 240_000)

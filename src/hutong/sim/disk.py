@@ -53,6 +53,11 @@ class Disk:
         self._snapshots: list[tuple[int, bytes]] = []
 
     @property
+    def last_ms(self) -> int:
+        """Time of the last entry (the hub's Unix ms); 0 in an empty journal."""
+        return self.entry(self.position).at_ms if self.lines else 0
+
+    @property
     def position(self) -> int:
         """Position of the last entry."""
         return len(self.lines)

@@ -82,7 +82,10 @@ class Hub:
 
     @property
     def now_ms(self) -> int:
-        """The time as the hub's process has it: set at its start, and never back from there."""
+        """The time as the hub's process has it: never back, and on by the boot clock alone.
+
+        A wall clock that is set forward while it runs would end every lease at once.
+        """
         elapsed_ms = self.clock.boot_ms(self._loop.now_ms) - self._boot_at_start_ms
         return self._wall_at_start_ms + elapsed_ms
 
@@ -97,7 +100,7 @@ class Hub:
             return
         self._running = True
         self._life += 1
-        self._wall_at_start_ms = self.clock.wall_ms(self._loop.now_ms)
+        self._wall_at_start_ms = max(self.clock.wall_ms(self._loop.now_ms), self.disk.last_ms)
         self._boot_at_start_ms = self.clock.boot_ms(self._loop.now_ms)
         self._open, self._committing, self._cycle_wanted = _Group(), None, False
         self.machine = HubMachine(self._catalog, self.machine.profile)

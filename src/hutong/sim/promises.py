@@ -5,6 +5,7 @@ from hutong.lifecycle.hub import HubMachine
 from hutong.lifecycle.records import Attempt
 from hutong.lifecycle.state import decode_state, encode_state
 from hutong.model.ids import AttemptId, JobId, TenantId
+from hutong.model.job import DependencyKind, JobSpec
 from hutong.model.reasons import Completed, NotConsidered
 from hutong.model.resources import Amount
 from hutong.model.states import TERMINAL_JOB_STATES, JobState
@@ -13,7 +14,7 @@ from hutong.model.tenant import Usage, ancestors
 from hutong.scheduler.plan import Plan
 from hutong.sim.disk import Rows
 from hutong.sim.site import Run
-from hutong.sim.violation import Violation, must
+from hutong.sim.violation import ASKED, Violation, must
 
 # Promise 1
 
@@ -63,6 +64,40 @@ def successes_are_single(runs: dict[AttemptId, Run], rows: Rows) -> None:
             raise Violation(2, problem, job.id)
 
 
+# What was asked for
+
+
+def wishes_are_kept(
+    plan: ev.PlanDecided, at_ms: int, accepted: dict[JobId, JobSpec], ended: dict[JobId, JobState]
+) -> None:
+    """Nothing starts too early, too late, or before what it waits for has ended as it wanted."""
+    for placed in plan.placements:
+        spec = accepted[placed.job]
+        for dependency in spec.depends_on:
+            state = ended.get(dependency.job)
+            succeeded = state is JobState.SUCCEEDED
+            wanted = {
+                DependencyKind.AFTER_OK: succeeded,
+                DependencyKind.AFTER_NOT_OK: not succeeded,
+                DependencyKind.AFTER_ANY: True,
+            }
+            if state is None or not wanted[dependency.kind]:
+                problem = f"{placed.job} was placed {dependency.kind.value} {dependency.job}"
+                raise Violation(ASKED, f"{problem}, which is {state or 'not over'}", placed.job)
+        if at_ms < spec.not_before_ms or 0 < spec.deadline_ms < at_ms:
+            limits = f"{spec.not_before_ms} and {spec.deadline_ms}"
+            problem = f"{placed.job} was placed at {at_ms}, not between {limits}"
+            raise Violation(ASKED, problem, placed.job)
+
+
+def _parallel_is_bounded(machine: HubMachine, job_id: JobId) -> None:
+    job = machine.state.jobs[job_id]
+    array = job.spec.array
+    if array and 0 < array.max_parallel < len(job.elements.live):
+        problem = f"{len(job.elements.live)} elements of {job_id} are live"
+        raise Violation(ASKED, f"{problem}, {array.max_parallel} may be", job_id)
+
+
 # Promises 3 and 4
 
 
@@ -70,6 +105,7 @@ def plan_is_sound(machine: HubMachine, plan: ev.PlanDecided, now_ms: int) -> Non
     """What a plan placed fits, keeps every quota, is whole, explained, and evicts by the rules."""
     for placed in plan.placements:
         _placement_is_whole(machine, placed)
+        _parallel_is_bounded(machine, placed.job)
         pools = [candidate.pool for candidate in placed.explanation.candidates]
         if not placed.reason.sentence() or placed.pool not in pools:
             problem = f"{placed.attempt} is on {placed.pool}, explained by {pools}"
@@ -249,7 +285,7 @@ def journal_state(machine: HubMachine) -> bytes:
     state = decode_state(machine.dump())
     for record in state.sites.values():
         record.heard_ms = record.lease_until_ms = 0
-        record.session = ""
+        record.session, record.number = "", 0
     return encode_state(state)
 
 

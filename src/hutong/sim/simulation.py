@@ -243,6 +243,8 @@ class Simulation:
                 return f"the agent of {name} is not done"
             if state.sites[name].silent:
                 return f"{name} counts as silent"
+            if state.sites[name].inventory != site.inventory():
+                return f"the inventory of {name} is not what the hub has"
         for job in state.jobs.values():
             if job.state in TERMINAL_JOB_STATES:
                 return f"{job.id} is {job.state.value} and not settled"

@@ -9,7 +9,10 @@ PROMISES = {
     6: "promise 6 (everything has its reason)",
     7: "promise 7 (what can finish finishes)",
     8: "promise 8 (the same input gives the same output)",
+    9: "the wish of a job",
 }
+ASKED = 9
+"""Stands for what a job asked for: its dependencies, its times, its bound on elements at once."""
 INVARIANTS = 0
 """Stands for a machine that contradicts itself or fails, which breaks no promise yet."""
 

@@ -13,6 +13,7 @@ from hutong.lifecycle import events as ev
 from hutong.lifecycle.admission import Accepted
 from hutong.lifecycle.hub import HubMachine
 from hutong.model.ids import AttemptId, JobId, NodeId, TenantId
+from hutong.model.job import JobSpec
 from hutong.model.reasons import Completed
 from hutong.model.resources import Amount
 from hutong.model.states import JobState
@@ -37,6 +38,7 @@ class Witness:
         self.ended: dict[JobId, JobState] = {}
         self.shadow = HubMachine(catalog)
         self.entries = 0
+        self._specs: dict[JobId, JobSpec] = {}
         self._keys: dict[tuple[TenantId, str], JobId] = {}
         self._on_node: dict[NodeId, dict[AttemptId, Run]] = {}
         self._running: dict[str, dict[AttemptId, Run]] = {}
@@ -127,6 +129,8 @@ class Witness:
             match entry.event:
                 case ev.JobAccepted() as event:
                     self._check_acceptance(event)
+                case ev.PlanDecided() as event:
+                    promises.wishes_are_kept(event, entry.at_ms, self._specs, self.ended)
                 case ev.JobEnded() as event:
                     if event.job in self.ended:
                         raise Violation(1, f"{event.job} ended twice", event.job)
@@ -151,6 +155,7 @@ class Witness:
             problem = f"{earlier} and {event.job} were accepted under the key {event.key}"
             must(earlier == event.job, 1, problem, event.job)
         self.accepted[event.job] = event
+        self._specs[event.job] = event.spec
 
     def _check_end(self, event: ev.AttemptEnded | ev.AttemptSettled) -> None:
         run = self.runs.get(event.attempt)
