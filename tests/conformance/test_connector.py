@@ -73,7 +73,9 @@ async def test_an_attempt_runs_and_completes(rig: Rig, watch: Watch) -> None:
     await rig.connector.start(rig.act(order(), Print(b"done\n")))
     end = await watch.ended(ONE)
     assert end.ended == Completed()
-    assert before_ms <= end.started_ms <= end.ended_ms <= time.time_ns() // 1_000_000
+    rounding_ms = 1  # a site may count from its start by another clock
+    assert before_ms <= end.started_ms <= end.ended_ms
+    assert end.ended_ms <= time.time_ns() // 1_000_000 + rounding_ms
     assert await rig.connector.read_log(ONE, 0, 0, 100) == b"done\n"
 
 
