@@ -69,11 +69,11 @@ def _order(outcome: Outcome) -> Iterator[tuple[str, bool | str]]:
         yield f"{after} started after {before} had ended", in_order or f"{ended}, {started}"
     urgent = outcome.jobs[URGENT].job
     last = max((held.started_ms for held in outcome.attempts[ARRAY]), default=0)
-    first = min((held.started_ms for held in outcome.attempts[ARRAY]), default=0)
-    overtook = first < urgent.submitted_ms and urgent.started_ms < last
+    later = outcome.jobs[ARRAY].job.submitted_ms < urgent.submitted_ms
+    overtook = later and 0 < urgent.started_ms < last
     yield (
-        f"{URGENT} was handed in after {ARRAY} had begun and started before the rest of it",
-        overtook or f"{urgent.started_ms - last} ms after the last",
+        f"{URGENT} was handed in after {ARRAY} and started before the rest of it",
+        overtook or f"it started at {urgent.started_ms}, the last of {ARRAY} at {last}",
     )
     chips = {held.accelerator for held in outcome.attempts[ARRAY]}
     yield f"{ARRAY} ran on chips of two kinds or more", len(chips) > 1 or f"only {chips}"
