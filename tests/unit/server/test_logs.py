@@ -287,6 +287,7 @@ async def test_a_followed_log_stays_with_its_attempt_when_the_job_is_retried(
 ) -> None:
     name, attempt, agent = await running(world, retry={"user_count": 1})
     stream = await world.open("GET", f"/v1/jobs/{name}/logs?follow=true")
+    await stream.until(lambda: stream.status)  # it follows the attempt of the moment it began
     await send(world, attempt, b"first", 0, "&complete=true")
     await agent.finish(attempt, ExitCode(1))
     (second,) = await agent.start_all()

@@ -46,10 +46,14 @@ class HandClock(Clock):
     def __init__(self, start_ms: int = NOON_MS) -> None:
         super().__init__(start_ms)
         self.at_ms = start_ms
+        self.last_ms = start_ms
 
     def now_ms(self) -> int:
-        self._last_ms = max(self._last_ms, self.at_ms)
-        return self._last_ms
+        self.last_ms = max(self.last_ms, self.at_ms)
+        return self.last_ms
+
+    def not_before(self, at_ms: int) -> None:
+        self.last_ms = max(self.last_ms, at_ms)
 
 
 class GatedStore(MemoryStore):
