@@ -50,11 +50,12 @@ def run_seeds(seeds: list[int], *, lanes: int, twice_every: int = TWICE_EVERY) -
     """Run seeds over processes, results as they come. Closing the generator ends the processes."""
     again = seeds[::twice_every] if twice_every else []
     todo = [(seed, -1) for seed in reversed(seeds)]
-    pools = [_lane(number) for number in range(max(lanes, 2 if again else 1))]
-    free = list(range(len(pools)))
+    pools: list[ProcessPoolExecutor] = []
     running: dict[Future[Result], tuple[int, int, bool]] = {}
     first: dict[int, Outcome] = {}
     try:
+        pools.extend(map(_lane, range(max(lanes, 2 if again else 1))))
+        free = list(range(len(pools)))
         while todo or running:
             while free and (number := _next(todo, free)) is not None:
                 seed, before = todo.pop(number)

@@ -269,6 +269,8 @@ class Draw:
             program=Program(argv=("true",)),
             tenant=self.tenants[0].id,
             array=ArraySpec(LARGE_ARRAY, max_parallel=20),
+            # A repeated request may be accepted after the first was refused: then nobody knows it.
+            deadline_ms=START_MS + self.faulty_ms + MINUTE_MS,
             priority=PriorityClass.LOW,
         )
         return JobLine(self._time(random), spec, Behaviour(5_000, spread_milli=900))

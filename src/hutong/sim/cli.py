@@ -19,6 +19,7 @@ app = App(
     name="hutong simulate",
     help="Run the hub's and the agents' own machines in virtual time.",
     version_flags=(),
+    result_action="return_value",
 )
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 

@@ -28,6 +28,8 @@ from hutong.sim.witness import Witness
 
 LOOK_EVERY = 64
 """Steps between two looks whether everything is done."""
+STANDSTILL = 50_000
+"""So many steps at one moment are a loop without an end."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -82,6 +84,7 @@ class Simulation:
 
     def run(self, *, most_steps: int = 0) -> Outcome:
         """Run until everything that can finish has; or for so many steps, if they are given."""
+        moved_ms = 0
         try:
             while not most_steps or self.loop.steps < most_steps:
                 if not self.loop.step():
@@ -89,6 +92,10 @@ class Simulation:
                 if self.loop.steps % LOOK_EVERY == 0 and self._is_done():
                     self._finish()
                     break
+                if self.loop.steps % STANDSTILL == 0:
+                    if self.loop.now_ms == moved_ms:
+                        raise Violation(7, f"{STANDSTILL} steps took no time")
+                    moved_ms = self.loop.now_ms
         except Violation:
             raise
         except Exception as error:
