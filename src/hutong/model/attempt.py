@@ -10,10 +10,14 @@ from hutong.model.states import AttemptState
 
 
 class NodeShare(msgspec.Struct, frozen=True):
-    """How many tasks of a gang run on one node."""
+    """How many tasks of a gang run on one node. `group` counts the job's groups from 1.
+
+    0 is the gang itself.
+    """
 
     node: NodeId
     tasks: int
+    group: int = 0
 
 
 class AttemptOrder(msgspec.Struct, frozen=True):

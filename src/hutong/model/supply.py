@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from hutong.model.ids import NodeId, PoolId, RegionId, SiteId
+from hutong.model.job import Terms
 from hutong.model.resources import Amount
 
 MS_PER_HOUR = 3_600_000
@@ -38,6 +39,18 @@ class SoftwareVersion(msgspec.Struct, frozen=True):
     version: str
 
 
+class Energy(msgspec.Struct, frozen=True):
+    """What power costs at a site. `pue_milli` is what the building draws for 1000 of the machines.
+
+    `price_microcny_per_kwh` is for the supplier's own account or passed on, as the operator's
+    profile says; `carbon_g_per_kwh` is the grid's intensity.
+    """
+
+    price_microcny_per_kwh: int = 0
+    carbon_g_per_kwh: int = 0
+    pue_milli: int = 1000
+
+
 class Site(msgspec.Struct, frozen=True):
     """One cluster, machine or cloud account-region that joined the hub."""
 
@@ -46,6 +59,7 @@ class Site(msgspec.Struct, frozen=True):
     region: RegionId
     jurisdiction: str
     kind: str = "local"
+    energy: Energy | None = None
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -53,7 +67,8 @@ class Pool(msgspec.Struct, frozen=True):
 
     `accelerator` is the catalogue's name of the chip, empty for none. `declared` says that the
     chips are counted tokens which nobody has seen as devices. `boot_ms` is the time before a task
-    can start.
+    can start. `accelerator_watt` is what one chip draws under load (0 takes the catalogue's),
+    `node_watt` the rest of a node.
     """
 
     id: PoolId
@@ -65,6 +80,24 @@ class Pool(msgspec.Struct, frozen=True):
     price: PriceBook = PriceBook()
     declared: bool = False
     boot_ms: int = 0
+    accelerator_watt: int = 0
+    node_watt: int = 0
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """Capacity that a provider would start on request, as nodes of the pool of the same id.
+
+    The pool is in the inventory from the start, with as many nodes as run. `nodes_max` bounds
+    them, `boot_ms` is the time from the request to a ready node, and `price` counts from then to
+    the end of the node. Of spot nodes `revoked_milli_per_hour` thousandths are taken back an hour.
+    """
+
+    pool: PoolId
+    terms: Terms
+    nodes_max: int
+    boot_ms: int
+    price: PriceBook
+    revoked_milli_per_hour: int = 0
 
 
 class NodeCondition(StrEnum):
@@ -73,6 +106,7 @@ class NodeCondition(StrEnum):
     READY = "ready"
     DRAINING = "draining"
     DOWN = "down"
+    BOOTING = "booting"
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -89,3 +123,4 @@ class Inventory(msgspec.Struct, frozen=True):
 
     pools: tuple[Pool, ...]
     nodes: tuple[Node, ...]
+    offers: tuple[Offer, ...] = ()

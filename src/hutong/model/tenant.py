@@ -1,8 +1,47 @@
 """Tenants: nodes of the tree organisation -> department -> project."""
 
+from enum import StrEnum
+
 import msgspec
 
 from hutong.model.ids import TenantId
+
+
+class QuotaResource(StrEnum):
+    """What a rule of a quota counts, and in what unit."""
+
+    CPU = "cpu_milli"
+    MEMORY = "memory_mib"
+    ACCELERATORS = "accelerator_milli"
+    JOBS = "running_jobs"
+    ACCELERATOR_TIME = "accelerator_milli_ms"
+    MONEY = "microcny"
+
+
+class QuotaWindow(StrEnum):
+    """The time over which accelerator time or money is counted: of the hub's calendar."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+class QuotaRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a quota, for a tenant and everything below it.
+
+    Up to `guaranteed` its jobs have a right to what others borrow; beyond that it may borrow up to
+    `borrow` of what lies idle (None is any amount); `limit` is never passed (None is none). A rule
+    counts only what is held on chips of `model`, at `site` or in `region`, where these are given;
+    with a `window` it counts what was used and what running attempts are expected to use in it.
+    """
+
+    resource: QuotaResource
+    guaranteed: int | None = None
+    borrow: int | None = None
+    limit: int | None = None
+    model: str = ""
+    site: str = ""
+    region: str = ""
+    window: QuotaWindow | None = None
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -18,6 +57,7 @@ class Quota(msgspec.Struct, frozen=True):
     accelerator_milli_by_model: dict[str, int] = {}
     running_jobs: int | None = None
     open_jobs: int | None = None
+    rules: tuple[QuotaRule, ...] = ()
 
 
 class Tenant(msgspec.Struct, frozen=True):

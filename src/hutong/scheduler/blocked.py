@@ -78,7 +78,7 @@ class Blocked:
         usable = []
         overs: dict[tuple[str, str], OverQuota] = {}
         for at, option in enumerate(look.options):
-            over = self._cycle.ledger.over_quota(entity, option.held, option.model)
+            over = self._cycle.ledger.over_quota(entity, option.claim)
             if over is None:
                 usable.append(at)
             else:

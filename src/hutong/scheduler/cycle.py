@@ -133,7 +133,7 @@ class Cycle:
             if fitting.exhausted:
                 continue
             option = look.options[at]
-            if entity.limits and self.ledger.over_quota(entity, option.held, option.model):
+            if entity.limits and self.ledger.over_quota(entity, option.claim):
                 continue
             shares = fitting.shares()
             if shares:
@@ -165,9 +165,9 @@ class Cycle:
         )
         self.board.place(option, shares)
         entity = cursor.group.entity
-        self.ledger.charge(entity, option.held, option.model)
+        self.ledger.charge(entity, option.claim)
         if entity.limits:
-            self.started.append((entity, Ending(end_ms, option.basis, option.held, option.model)))
+            self.started.append((entity, Ending(end_ms, option.basis, option.claim)))
 
     def _tell(self, cursor: Cursor, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
         """Why it starts there: worked out once for a group as long as it goes to one pool."""

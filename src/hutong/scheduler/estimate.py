@@ -8,8 +8,8 @@ once in the time the job itself runs. Honest, but rough.
 from typing import NamedTuple
 
 from hutong.model.reasons import OverQuota
-from hutong.model.resources import Amount
 from hutong.scheduler.board import Board
+from hutong.scheduler.claim import Claim
 from hutong.scheduler.match import Option
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.shapes import NEVER_MS
@@ -91,8 +91,7 @@ class Ending(NamedTuple):
 
     end_ms: int
     basis: str
-    held: Amount
-    model: str
+    claim: Claim
 
 
 def quota_start(
@@ -124,18 +123,19 @@ def _attempts_below(entity: Entity) -> list[Running]:
 
 def _ending(running: Running) -> Ending:
     attempt = running.attempt
-    return Ending(attempt.expected_end_ms, attempt.end_basis, running.held, running.model)
+    claim = Claim(running.held, running.model, attempt.site)
+    return Ending(attempt.expected_end_ms, attempt.end_basis, claim)
 
 
 def _part(ending: Ending, resource: str) -> int:
     """How much of a resource, as a quota names it, an attempt gives back."""
-    held = ending.held
+    held = ending.claim.held
     if resource == "running jobs":
         return 1
     if resource == "cpu_milli":
         return held.cpu_milli
     if resource == "memory_mib":
         return held.memory_mib
-    if resource == "accelerator_milli" or resource.endswith(f" of {ending.model}"):
+    if resource == "accelerator_milli" or resource.endswith(f" of {ending.claim.model}"):
         return held.accelerator_milli
     return 0

@@ -41,7 +41,8 @@ class PoolFacts:
         self.site = Words([columns.pool.site for columns in order])
         self.pool = Words([columns.pool.id for columns in order])
         self.pool_name = Words([columns.pool.id.rpartition("/")[2] for columns in order])
-        self.region = Words([site.region if site else "" for site in sites])
+        self._regions = [site.region if site else "" for site in sites]
+        self.region = Words(self._regions)
         self.jurisdiction = Words([site.jurisdiction if site else "" for site in sites])
         self.owner = Words([site.owner if site else "" for site in sites])
         self.models = [columns.pool.accelerator for columns in order]
@@ -61,6 +62,10 @@ class PoolFacts:
 
     def __len__(self) -> int:
         return len(self.order)
+
+    def region_of(self, columns: PoolColumns) -> str:
+        """The region of a pool's site."""
+        return self._regions[columns.index]
 
     def carries(self, name: str, at_least: str) -> Mask:
         """Which pools carry a stack or framework at a version or a later one."""

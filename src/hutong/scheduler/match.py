@@ -7,8 +7,8 @@ changes: what a cycle asks of it is a look-up.
 import numpy as np
 
 from hutong.model.job import DomesticRule, Objective
-from hutong.model.resources import Amount
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
+from hutong.scheduler.claim import Claim
 from hutong.scheduler.columns import PoolColumns, amount_of
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import (
@@ -29,18 +29,18 @@ _KEPT = 50_000
 
 
 class Option:
-    """One way to run a shape: an alternative on a pool. `held` is what the gang is charged there.
+    """One way to run a shape: an alternative on a pool. `claim` is what the gang is charged there.
 
     `time_ms` is boot and run, `cost_microcny` of the whole gang; `score` is for a start now.
     """
 
     __slots__ = (
-        "alternative", "basis", "boot_ms", "bound_ms", "columns", "cost_microcny", "domestic",
-        "held", "latest_ms", "model", "need", "nodes_needed", "rate", "run_ms", "score",
+        "alternative", "basis", "boot_ms", "bound_ms", "claim", "columns", "cost_microcny",
+        "domestic", "latest_ms", "model", "need", "nodes_needed", "rate", "run_ms", "score",
         "speed_milli", "tasks_per_node",
     )  # fmt: skip
 
-    def __init__(self, ask: Ask, columns: PoolColumns, profile: Profile) -> None:
+    def __init__(self, ask: Ask, columns: PoolColumns, facts: PoolFacts, profile: Profile) -> None:
         shape, need = ask.shape, ask.need
         self.columns = columns
         self.alternative = ask.alternative
@@ -59,9 +59,13 @@ class Option:
         self.nodes_needed = -(-shape.tasks // self.tasks_per_node)
         self.domestic = False
         if shape.exclusive:
-            self.held: Amount = held_exclusively(columns, self.nodes_needed)
+            held = held_exclusively(columns, self.nodes_needed)
         else:
-            self.held = amount_of(need).times(shape.tasks)
+            held = amount_of(need).times(shape.tasks)
+        self.claim = Claim(
+            held, self.model, columns.pool.site, facts.region_of(columns), self.run_ms,
+            self.cost_microcny,
+        )  # fmt: skip
         self.score = 0
 
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:
@@ -120,7 +124,7 @@ class Match:
             fell = first_failed(ask, facts)
             self.fell = np.maximum(self.fell, fell)
             for row in np.flatnonzero(fell == PASSED).tolist():
-                option = Option(ask, facts.order[row], profile)
+                option = Option(ask, facts.order[row], facts, profile)
                 option.domestic = bool(facts.domestic[row]) and option.need.milli > 0
                 option.score = option.score_at(0, shape, profile)
                 self.options.append(option)

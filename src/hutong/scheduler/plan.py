@@ -78,6 +78,21 @@ class Reservation(msgspec.Struct, frozen=True):
     tasks: int
 
 
+class Resize(msgspec.Struct, frozen=True):
+    """Stop an elastic attempt (with its grace) and start its job again with `tasks` tasks."""
+
+    attempt: AttemptId
+    tasks: int
+
+
+class Scaling(msgspec.Struct, frozen=True):
+    """The provider of a pool should run `nodes` nodes, for `job`; None where nodes go back."""
+
+    pool: PoolId
+    nodes: int
+    job: JobId | None = None
+
+
 class Deferral(msgspec.Struct, frozen=True):
     """Why the jobs of one group wait. A group is the jobs of one tenant, class and shape.
 
@@ -109,6 +124,8 @@ class Plan(msgspec.Struct, frozen=True):
     deferrals: tuple[Deferral, ...] = ()
     shares_milli: dict[str, int] = {}
     truncated: bool = False
+    resizes: tuple[Resize, ...] = ()
+    scalings: tuple[Scaling, ...] = ()
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -2,35 +2,77 @@
 
 import msgspec
 
+from hutong.model.classes import DEFAULT_CLASSES, ClassRule
 from hutong.model.limits import PLAN_PLACEMENTS
 
+HOUR_MS = 3_600_000
 
-class Profile(msgspec.Struct, frozen=True):
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a cycle weighs and bounds. Weights are in thousandths.
 
-    `order` is `fair` (priority class, weighted dominant-resource fairness, deadline slack, age) or
-    `fifo` (priority class, age). `backfill` is `none`, `easy` or `conservative`.
+    `order` is `fair` (priority class, weighted dominant-resource fairness, deadline slack, age),
+    `fifo` (priority class, age) or `sjf` (priority class, shortest run, age). What a tenant used
+    counts half as much after `share_half_life_ms`; 0 counts only what it holds.
+    `backfill` is `none`, `easy` or `conservative`; `fit` is `tightest` or `fragmentation`.
     `reservations_count` bounds the blocked jobs that hold a reservation; `default_run_ms` stands in
-    where a job has neither an estimate nor a time limit. `cost_weight_milli` is the weight of cost
-    against time for the objective `balanced`, `hour_value_microcny` what an hour of a job's time
-    is worth when the two are compared.
+    where a job has neither an estimate nor a time limit.
+
+    `cost_weight_milli` is the weight of cost against time for the objective `balanced`,
+    `hour_value_microcny` what an hour of a job's time is worth when the two are compared. A job
+    waits for a better pool than one that is free for at most `better_wait_ms`.
+    `preferred_bonus_milli` and `domestic_bonus_milli` are taken off the score of what a job
+    prefers; `domestic_target_milli` is the share of accelerator work that domestic chips should do.
+    `energy_weight_milli` of what a site's power costs, and `carbon_microcny_per_kg`, count as cost.
+
+    `reclaim` takes back what was lent when its owner asks. Commercial capacity is started once the
+    expected wait passes `commercial_after_ms` and given back after `commercial_idle_ms`.
     """
 
     name: str = "fair"
+    classes: tuple[ClassRule, ...] = DEFAULT_CLASSES
     order: str = "fair"
+    share_half_life_ms: int = 7 * 24 * HOUR_MS
     backfill: str = "easy"
+    fit: str = "tightest"
     preemption: bool = True
+    reclaim: bool = True
     reservations_count: int = 16
     placements_count: int = PLAN_PLACEMENTS
     candidates_count: int = 5
-    default_run_ms: int = 3_600_000
+    default_run_ms: int = HOUR_MS
+    better_wait_ms: int = HOUR_MS
     cost_weight_milli: int = 500
     hour_value_microcny: int = 20_000_000
+    preferred_bonus_milli: int = 200
     domestic_bonus_milli: int = 200
+    domestic_target_milli: int = 0
+    energy_weight_milli: int = 0
+    carbon_microcny_per_kg: int = 0
+    commercial_after_ms: int = 15 * 60_000
+    commercial_idle_ms: int = 10 * 60_000
 
 
 PROFILES = {
     "fair": Profile(),
-    "fifo": Profile(name="fifo", order="fifo", backfill="none", preemption=False),
-    "easy": Profile(name="easy", order="fifo", backfill="easy", preemption=False),
-}
+    "fifo": Profile(
+        name="fifo", order="fifo", backfill="none", preemption=False, reclaim=False,
+        better_wait_ms=0,
+    ),
+    "easy": Profile(
+        name="easy", order="fifo", backfill="easy", preemption=False, reclaim=False,
+        better_wait_ms=0,
+    ),
+    "conservative": Profile(
+        name="conservative", order="fifo", backfill="conservative", preemption=False, reclaim=False,
+        reservations_count=1_000, better_wait_ms=0,
+    ),
+    "fragmentation": Profile(
+        name="fragmentation", order="fifo", backfill="none", fit="fragmentation", preemption=False,
+        reclaim=False, better_wait_ms=0,
+    ),
+    "sjf": Profile(
+        name="sjf", order="sjf", backfill="easy", preemption=False, reclaim=False,
+        better_wait_ms=0,
+    ),
+}  # fmt: skip

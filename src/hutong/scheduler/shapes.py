@@ -9,7 +9,20 @@ import zlib
 import msgspec
 
 from hutong.model.ids import TenantId
-from hutong.model.job import Constraints, JobSpec, Objective
+from hutong.model.job import (
+    Affinity,
+    Commercial,
+    Constraints,
+    DataInput,
+    Elastic,
+    JobSpec,
+    Layout,
+    Level,
+    Objective,
+    Preferences,
+    TaskGroup,
+    Workload,
+)
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 
 NEVER_MS = 2**62
@@ -38,6 +51,17 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
     budget_microcny: int
     exclusive: bool
     preemptible: bool
+    workload: Workload = Workload.TRAINING
+    cost_weight_milli: int | None = None
+    preferences: Preferences = Preferences()
+    inputs: tuple[DataInput, ...] = ()
+    groups: tuple[TaskGroup, ...] = ()
+    elastic: Elastic | None = None
+    layout: Layout = Layout.PACK
+    within: Level = Level.SITE
+    affinity: tuple[Affinity, ...] = ()
+    commercial: Commercial = Commercial()
+    split: bool = False
 
     def run_ms(self, speed_milli: int, default_ms: int) -> int:
         """Expected duration at a speed: the estimate (never above the limit), else the limit.
@@ -87,8 +111,15 @@ def shape_of(spec: JobSpec) -> Shape:
     return Shape(
         max(spec.tasks, 1), max(needs.cpu_milli, 0), max(needs.memory_mib, 0), needs.accelerators,
         spec.frameworks, spec.constraints, spec.objective, spec.estimate_ms, spec.time_limit_ms,
-        spec.deadline_ms, budget, spec.exclusive, spec.preemptible,
+        spec.deadline_ms, budget, spec.exclusive, spec.preemptible, spec.workload,
+        spec.cost_weight_milli, spec.preferences, spec.inputs, _bare(spec.groups), spec.elastic,
+        spec.layout, spec.within, spec.affinity, spec.commercial, spec.split,
     )  # fmt: skip
+
+
+def _bare(groups: tuple[TaskGroup, ...]) -> tuple[TaskGroup, ...]:
+    """Groups without what they run."""
+    return tuple([TaskGroup(group.name, group.tasks, group.needs) for group in groups])
 
 
 def group_name(rank: int, tenant: TenantId, shape: Shape) -> int:

@@ -15,6 +15,7 @@ from hutong.model.ids import AttemptId, TenantId
 from hutong.model.reasons import OverQuota
 from hutong.model.resources import Amount
 from hutong.model.tenant import Quota, Tenant, ancestors
+from hutong.scheduler.claim import Claim
 from hutong.scheduler.supply import Running
 
 SHARE_MILLI_MAX = 2**31
@@ -161,18 +162,18 @@ class Ledger:
         self._per_mem = 1 / total.memory_mib if total.memory_mib > 0 else 0.0
         self._per_acc = 1 / total.accelerator_milli if total.accelerator_milli > 0 else 0.0
 
-    def charge(self, entity: Entity, held: Amount, model: str) -> None:
+    def charge(self, entity: Entity, claim: Claim) -> None:
         """Account one more attempt of a tenant."""
         own = self._own.get(entity.id)
         if own is None:
             own = self._own[entity.id] = entity.own.copy()
-        own.add(held, model, 1)
+        own.add(claim.held, claim.model, 1)
         for above in entity.chain:
             line = self._tree.get(above.id)
             if line is None:
                 line = self._tree[above.id] = above.tree.copy()
                 self._touched[above.id] = above
-            line.add(held, model, 1)
+            line.add(claim.held, claim.model, 1)
 
     def share(self, entity: Entity) -> float:
         """The weighted dominant share of a tenant and all below it."""
@@ -186,11 +187,11 @@ class Ledger:
         """The weighted dominant share in thousandths."""
         return min(int(self.share(entity) * 1000), SHARE_MILLI_MAX)
 
-    def over_quota(self, entity: Entity, held: Amount, model: str) -> OverQuota | None:
+    def over_quota(self, entity: Entity, claim: Claim) -> OverQuota | None:
         """The first hard quota, the tenant's own before those above it, that one more breaks."""
         for limited in entity.limits:
             line = self._tree.get(limited.id, limited.tree)
-            for name, used, wanted, limit in _limits(limited.quota, line, held, model):
+            for name, used, wanted, limit in _limits(limited.quota, line, claim.held, claim.model):
                 if used + wanted > limit and wanted > 0:
                     return OverQuota(limited.id, name, used, wanted, limit)
         return None
