@@ -34,6 +34,12 @@ FAILURES = {
     "preempted": ("Nobody's: it made room for a job that comes first.", "always, and free"),
     "cancelled": ("Somebody's wish, or a wish that can no longer come true.", "never"),
 }  # fmt: skip
+NODE_CONDITIONS = {
+    "ready": "New work may go there.",
+    "draining": "An operator keeps new work away; what runs there goes on.",
+    "down": "The site says that it does not work.",
+    "booting": "A provider is starting it: work is planned for it and waits until it is ready.",
+}
 PRIORITIES = {
     "urgent": "Goes first and may stop jobs of lower classes.",
     "high": "Before normal work.",
@@ -104,6 +110,35 @@ AVAILABILITY = {
     "node_down": "The site says that the node is down.",
     "node_draining": "An operator keeps new work away from the node.",
     "deadline": "It could no longer end before its deadline there.",
+}
+PROFILE_SETTINGS = {
+    "classes": "The classes of the queue, the most urgent first.",
+    "order": "Who comes first: `fair` goes by class, fair share, deadline slack and age, `fifo` by "
+    "class and age, `sjf` by class, shortest run and age.",
+    "share_half_life_ms": "After this time what a tenant used counts half as much; 0 counts only "
+    "what it holds now.",
+    "backfill": "What may start before a blocked job: `none` nothing, `easy` what delays no "
+    "reserved job, `conservative` what delays no job at all that waits before it.",
+    "fit": "Which node of many: `tightest` the one with the least left over, `fragmentation` the "
+    "one whose rest other jobs can still use best.",
+    "preemption": "Whether urgent work may stop what runs.",
+    "reclaim": "Whether what was lent is taken back when its owner asks.",
+    "reservations_count": "How many blocked jobs hold a reservation at most.",
+    "placements_count": "Placements of one cycle at most; the next one goes on at once.",
+    "candidates_count": "How many candidates an explanation keeps.",
+    "default_run_ms": "How long a job is thought to run that gives neither an estimate nor a time "
+    "limit.",
+    "better_wait_ms": "How long a job waits at most for a better pool than one that is free.",
+    "cost_weight_milli": "What cost weighs against time for the objective `balanced`, in "
+    "thousandths.",
+    "hour_value_microcny": "What an hour of a job's time is worth when time and cost are compared.",
+    "preferred_bonus_milli": "How much better a pool looks that the job prefers, in thousandths.",
+    "domestic_bonus_milli": "The same for domestic chips, where the job prefers them.",
+    "domestic_target_milli": "The share of accelerator work that domestic chips should do.",
+    "energy_weight_milli": "How much of what a site's power costs counts as cost.",
+    "carbon_microcny_per_kg": "What a kilogram of CO2 counts as cost.",
+    "commercial_after_ms": "Commercial capacity is started once the expected wait is longer.",
+    "commercial_idle_ms": "Commercial capacity is given back once it was idle for so long.",
 }
 SETTINGS = {
     "HUTONG_URL": "Address of the hub, for every command that talks to one.",

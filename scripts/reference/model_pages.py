@@ -11,6 +11,7 @@ from hutong.lifecycle.commands import Stimulus
 from hutong.lifecycle.retry import RULES
 from hutong.model import limits, reasons, states
 from hutong.model.errors import CATALOGUE
+from hutong.model.supply import NodeCondition
 from hutong.scheduler.filters import FILTERS
 from scripts.reference import meanings
 from scripts.reference.api_page import named_in_api
@@ -220,6 +221,7 @@ def states_page() -> str:
     meanings.meaning_of(states.JobState, meanings.JOB_STATES, "states of jobs")
     meanings.meaning_of(states.AttemptState, meanings.ATTEMPT_STATES, "states of attempts")
     meanings.meaning_of(states.FailureClass, meanings.FAILURES, "classes of failure")
+    meanings.meaning_of(NodeCondition, meanings.NODE_CONDITIONS, "conditions of nodes")
     meanings.meaning_of(states.PriorityClass, meanings.PRIORITIES, "priority classes")
     return page(
         "States",
@@ -244,6 +246,11 @@ def states_page() -> str:
         "The rules are looked at in this order, and the first that speaks decides: "
         + listed(name for name, _ in RULES)
         + "; if none does, the job goes back to its place in the queue.",
+        "## Nodes",
+        table(
+            ("condition", "meaning"),
+            ((code(k), v) for k, v in meanings.NODE_CONDITIONS.items()),
+        ),
         "## Priority classes",
         table(("class", "meaning"), ((code(k), v) for k, v in meanings.PRIORITIES.items())),
     )

@@ -4,13 +4,14 @@ import msgspec
 
 from hutong.connectors.local import environment
 from hutong.model.attempt import AttemptOrder, NodeShare
+from hutong.model.classes import DEFAULT_CLASSES, ClassRule
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.job import Program
 from hutong.model.resources import Amount
 from hutong.scheduler.profile import PROFILES, Profile
 from hutong.server.metrics import DOCUMENTED
 from scripts.reference import meanings
-from scripts.reference.text import code, doc, listed, page, table
+from scripts.reference.text import code, doc, listed, page, quantity, table
 
 
 def metrics_page() -> str:
@@ -143,23 +144,45 @@ _ORDER = AttemptOrder(
 
 def profiles_page() -> str:
     fields = [field.name for field in msgspec.structs.fields(Profile) if field.name != "name"]
+    meanings.meaning_of(fields, meanings.PROFILE_SETTINGS, "settings of a profile")
     return page(
         "Profiles",
         "A profile is the scheduler's settings under one name. `hutong up --profile NAME` picks "
         "one; [the queue](../concepts/queue.md) and [placement](../concepts/placement.md) say what "
         "the settings do.",
-        doc(Profile),
+        table(
+            ("setting", "meaning"),
+            ((code(field), meanings.PROFILE_SETTINGS[field]) for field in fields),
+        ),
+        "## Those that come with Hutong",
         table(
             ("setting", *(code(name) for name in PROFILES)),
             (
-                (code(field), *(_setting(getattr(profile, field)) for profile in PROFILES.values()))
+                (
+                    code(field),
+                    *(_setting(field, getattr(profile, field)) for profile in PROFILES.values()),
+                )
                 for field in fields
+            ),
+        ),
+        "## Classes",
+        doc(ClassRule),
+        "This is the list that a profile has unless it gives its own:",
+        table(
+            ("name", "evicts from", "bound"),
+            (
+                (code(rule.name), code(rule.evicts_from), quantity("MS", rule.bound_ms))
+                if rule.bound_ms
+                else (code(rule.name), code(rule.evicts_from), "")
+                for rule in DEFAULT_CLASSES
             ),
         ),
     )
 
 
-def _setting(value: object) -> str:
+def _setting(field: str, value: object) -> str:
+    if field == "classes":
+        return "the usual" if value == DEFAULT_CLASSES else "its own"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return quantity(field.upper(), value) if isinstance(value, int) else str(value)

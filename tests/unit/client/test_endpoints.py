@@ -48,7 +48,7 @@ CASES: list[tuple[str, str, object, Callable[[Client], Any], dict[str, str], obj
     ("GET", "/v1/tenants", [TENANT], lambda c: c.tenants(), {}, None),
     ("GET", "/v1/tenants/a/b", TENANT, lambda c: c.tenant("a/b"), {}, None),
     ("PUT", "/v1/tenants/a/b", TENANT, lambda c: c.set_tenant("a/b", api.TenantRequest(2)), {},
-     msgspec.to_builtins(api.TenantRequest(2))),
+     msgspec.json.decode(msgspec.json.encode(api.TenantRequest(2)))),
     ("GET", "/v1/usage", USAGE, lambda c: c.usage(tenant="a", since_ms=0, until_ms=9),
      {"tenant": "a", "since_ms": "0", "until_ms": "9"}, None),
     ("GET", "/v1/tokens", [TOKEN], lambda c: c.tokens(), {}, None),
