@@ -20,6 +20,25 @@ class NodeShare(msgspec.Struct, frozen=True):
     group: int = 0
 
 
+class GroupPlace(msgspec.Struct, frozen=True):
+    """What one further group of a gang was given: a pool, and what each of its tasks holds there.
+
+    `accelerator` is the catalogue's name of the chip, empty for none.
+    """
+
+    pool: PoolId
+    needs: Amount
+    accelerator: str = ""
+
+
+class OrderGroup(msgspec.Struct, frozen=True):
+    """A further group of a gang as a site gets it. Without a `program` it runs the order's."""
+
+    name: str
+    place: GroupPlace
+    program: Program | None = None
+
+
 class AttemptOrder(msgspec.Struct, frozen=True):
     """Everything a site needs to run one attempt. Starting it is idempotent by `attempt`.
 
@@ -27,6 +46,13 @@ class AttemptOrder(msgspec.Struct, frozen=True):
     `token` is the fencing token: for one job (or element) a later attempt has a higher one.
     `needs` is what each task holds; `accelerator` is the catalogue's name of the chip, empty for
     none. `array_*` are None for a job that is no array.
+
+    `pool`, `program`, `needs` and `accelerator` are those of the gang itself; `groups[i]` tells of
+    the shares whose `group` is i + 1, which come first in `nodes`. The attempt ends when the tasks
+    of the gang itself have ended, whatever its other groups still do.
+
+    A gang that is split over sites is one attempt a part: `part` of `parts`, with one token. Its
+    ranks begin at `rank_first` and go on to `tasks_total`, 0 standing for the tasks of `nodes`.
     """
 
     attempt: AttemptId
@@ -48,11 +74,25 @@ class AttemptOrder(msgspec.Struct, frozen=True):
     array_count: int | None = None
     array_first: int | None = None
     array_step: int | None = None
+    groups: tuple[OrderGroup, ...] = ()
+    part: int = 0
+    parts: int = 1
+    rank_first: int = 0
+    tasks_total: int = 0
 
     @property
     def tasks(self) -> int:
-        """Size of the gang."""
+        """How many tasks run at this site."""
         return sum(share.tasks for share in self.nodes)
+
+    @property
+    def gang_tasks(self) -> int:
+        """Size of the whole gang, over all its parts."""
+        return self.tasks_total or self.tasks
+
+    def needs_of(self, share: NodeShare) -> Amount:
+        """What each task of a share holds."""
+        return self.groups[share.group - 1].place.needs if share.group else self.needs
 
 
 class Observation(msgspec.Struct, frozen=True):

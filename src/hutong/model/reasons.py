@@ -327,6 +327,30 @@ class Fenced(EndReason, frozen=True, tag="site.fenced"):
         return "It ended itself: its lease had run out."
 
 
+class Resized(EndReason, frozen=True, tag="preempted.resized"):
+    """An elastic gang was stopped so that it starts again at another size."""
+
+    failure: ClassVar[FailureClass] = FailureClass.PREEMPTED
+    tasks_before: int
+    tasks_after: int
+
+    def sentence(self) -> str:
+        return (
+            f"Stopped at {self.tasks_before} task(s) to go on with {self.tasks_after}; "
+            "it keeps its place."
+        )
+
+
+class PartEnded(EndReason, frozen=True, tag="preempted.part_ended"):
+    """Another part of a gang that is split over sites did not succeed, so all of it stopped."""
+
+    failure: ClassVar[FailureClass] = FailureClass.PREEMPTED
+    attempt: str
+
+    def sentence(self) -> str:
+        return f"Stopped because {self.attempt}, another part of the gang, did not succeed."
+
+
 WaitReason = (
     NotConsidered
     | BusyPools
@@ -356,6 +380,8 @@ EndedReason = (
     | NodeGone
     | LeaseExpired
     | Fenced
+    | Resized
+    | PartEnded
 )
 ALL_REASONS: tuple[type[Reason], ...] = (
     *WaitReason.__args__,

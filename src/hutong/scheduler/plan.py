@@ -6,7 +6,7 @@ placements, in the plan's order.
 
 import msgspec
 
-from hutong.model.attempt import NodeShare
+from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId
 from hutong.model.reasons import PlaceReason, WaitReason
 
@@ -45,7 +45,12 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Start one attempt of `job` on these nodes of one pool, now."""
+    """Start one attempt of `job` on these nodes, now.
+
+    `pool`, `accelerator` and what follows are those of the gang itself, the rate is that of all its
+    tasks; `groups` are its further groups. A gang that is split over sites has one placement a
+    part, one after the other, from `part` 0 to `parts` - 1.
+    """
 
     job: JobId
     site: SiteId
@@ -59,6 +64,9 @@ class Placement(msgspec.Struct, frozen=True):
     reason: PlaceReason
     explanation: Explanation
     end_basis: str = "none"
+    groups: tuple[GroupPlace, ...] = ()
+    part: int = 0
+    parts: int = 1
 
 
 class Preemption(msgspec.Struct, frozen=True):
@@ -79,10 +87,16 @@ class Reservation(msgspec.Struct, frozen=True):
 
 
 class Resize(msgspec.Struct, frozen=True):
-    """Stop an elastic attempt (with its grace) and start its job again with `tasks` tasks."""
+    """Stop an elastic attempt (with its grace) and start its job again with `tasks` tasks.
+
+    `left_milli` is how much of the job's work is then expected to be left, in thousandths.
+    `job` is for whom it gives room, None where it grows.
+    """
 
     attempt: AttemptId
     tasks: int
+    left_milli: int = 1000
+    job: JobId | None = None
 
 
 class Scaling(msgspec.Struct, frozen=True):

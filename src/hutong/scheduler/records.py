@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from hutong.model.attempt import NodeShare
+from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec
 from hutong.model.resources import Amount
@@ -19,6 +19,17 @@ class SiteStatus(StrEnum):
     READY = "ready"
     DRAINING = "draining"
     SILENT = "silent"
+
+class Resumption(msgspec.Struct, frozen=True):
+    """How an elastic job that was stopped to be resized goes on: before anybody else.
+
+    It starts with `tasks` tasks on `pool`, with `left_milli` thousandths of its work to do.
+    """
+
+    pool: PoolId
+    tasks: int
+    left_milli: int = 1000
+
 
 
 class QueuedJob(msgspec.Struct, frozen=True):
@@ -36,6 +47,10 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     `needs` is per task, with `accelerator_milli` of the alternative that was chosen. `started_ms`
     is the time of the placement. `accelerator` is the catalogue's name of the chip; empty takes it
     from the pool. `end_basis` says what `expected_end_ms` rests on (`limits`, `estimates`, `none`).
+
+    `groups[i]` tells of the shares whose `group` is i + 1. An attempt may be stopped to go on at
+    another size where `resizable` describes its job; it began with `left_milli` thousandths of the
+    job's work to do.
     An attempt that is `stopping` counts as about to release what it holds.
     """
 
@@ -55,6 +70,9 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     exclusive: bool = False
     stopping: bool = False
     accelerator: str = ""
+    groups: tuple[GroupPlace, ...] = ()
+    resizable: JobSpec | None = None
+    left_milli: int = 1000
     end_basis: str = "estimates"
 
 
