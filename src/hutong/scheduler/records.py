@@ -20,6 +20,7 @@ class SiteStatus(StrEnum):
     DRAINING = "draining"
     SILENT = "silent"
 
+
 class Resumption(msgspec.Struct, frozen=True):
     """How an elastic job that was stopped to be resized goes on: before anybody else.
 
@@ -29,7 +30,6 @@ class Resumption(msgspec.Struct, frozen=True):
     pool: PoolId
     tasks: int
     left_milli: int = 1000
-
 
 
 class QueuedJob(msgspec.Struct, frozen=True):
@@ -47,11 +47,11 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     `needs` is per task, with `accelerator_milli` of the alternative that was chosen. `started_ms`
     is the time of the placement. `accelerator` is the catalogue's name of the chip; empty takes it
     from the pool. `end_basis` says what `expected_end_ms` rests on (`limits`, `estimates`, `none`).
+    An attempt that is `stopping` counts as about to release what it holds.
 
     `groups[i]` tells of the shares whose `group` is i + 1. An attempt may be stopped to go on at
     another size where `resizable` describes its job; it began with `left_milli` thousandths of the
     job's work to do.
-    An attempt that is `stopping` counts as about to release what it holds.
     """
 
     attempt: AttemptId
@@ -70,10 +70,10 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     exclusive: bool = False
     stopping: bool = False
     accelerator: str = ""
+    end_basis: str = "estimates"
     groups: tuple[GroupPlace, ...] = ()
     resizable: JobSpec | None = None
     left_milli: int = 1000
-    end_basis: str = "estimates"
 
 
 class KnownAccelerator(Protocol):
