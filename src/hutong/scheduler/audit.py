@@ -30,7 +30,7 @@ def _audit_pool(columns: PoolColumns, running: list[Running]) -> None:
         for share in attempt.shares:
             if share.columns is not columns:
                 continue
-            row, tasks, need = share.row, share.node.tasks, attempt.need
+            row, tasks, need = share.row, share.node.tasks, share.need
             assert columns.ids[row] == share.node.node, (name, share.node.node)
             slots[share.slot] = attempt.attempt.attempt
             cpu[row] -= need.cpu * tasks

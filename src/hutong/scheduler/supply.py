@@ -14,10 +14,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from hutong.model.attempt import NodeShare
+from hutong.model.classes import ClassRule, rank_of
 from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
-from hutong.scheduler.columns import PoolColumns, amount_of, need_of
+from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 
@@ -33,10 +34,11 @@ def worse(one: str, other: str) -> str:
 class Share:
     """An attempt's share of one node, and the row it is accounted on, if on any."""
 
-    __slots__ = ("columns", "node", "parts", "row", "slot")
+    __slots__ = ("columns", "need", "node", "parts", "row", "slot")
 
-    def __init__(self, node: NodeShare) -> None:
+    def __init__(self, node: NodeShare, need: Need) -> None:
         self.node = node
+        self.need = need
         self.columns: PoolColumns | None = None
         self.row = -1
         self.slot = -1
@@ -54,11 +56,9 @@ class Running:
     def __init__(self, attempt: RunningAttempt, number: int) -> None:
         self.attempt = attempt
         self.number = number
-        needs = attempt.needs
-        self.need = need_of(
-            needs.cpu_milli, needs.memory_mib, needs.accelerator_milli, exclusive=attempt.exclusive
-        )
-        self.shares = [Share(node) for node in attempt.nodes]
+        self.need = _need_of(attempt.needs, attempt)
+        needs = [self.need, *[_need_of(group.needs, attempt) for group in attempt.groups]]
+        self.shares = [Share(node, needs[node.group]) for node in attempt.nodes]
         self.stopping = attempt.stopping
         self.model = attempt.accelerator
         self.held = Amount()
@@ -85,6 +85,10 @@ class Supply:
         self._conditions: dict[NodeId, NodeCondition] = {}
         self._inventories: dict[SiteId, Inventory] = {}
         self._numbers = 0
+
+    def class_ranks(self, classes: tuple[ClassRule, ...]) -> Ints:
+        """The rank of every class by its code, among `classes`."""
+        return np.array([rank_of(name, classes) for name in self.class_codes] or [0], np.int64)
 
     # Sites, pools, nodes
 
@@ -157,13 +161,21 @@ class Supply:
         columns = self.pools.get(attempt.pool)
         if not attempt.accelerator and columns is not None and attempt.needs.accelerator_milli > 0:
             running.model = columns.pool.accelerator
-        tasks = sum(share.node.tasks for share in running.shares)
-        if not running.need.exclusive:
+        if not attempt.groups and not running.need.exclusive:
+            tasks = sum([share.node.tasks for share in running.shares])
             running.held = amount_of(running.need).times(tasks)
-        elif columns is not None:
-            running.held = held_exclusively(columns, len(running.shares))
-        elif not running.held.cpu_milli:
-            running.held = amount_of(running.need).times(tasks)
+            return
+        if running.need.exclusive and columns is None and running.held.cpu_milli:
+            return
+        held = Amount()
+        for share in running.shares:
+            group = share.node.group
+            home = self.pools.get(attempt.groups[group - 1].pool) if group else columns
+            if running.need.exclusive and home is not None:
+                held = held.plus(held_exclusively(home, 1))
+            else:
+                held = held.plus(amount_of(share.need).times(share.node.tasks))
+        running.held = held
 
     def charged_by_pool(self, site: SiteId) -> list[Running]:
         """Attempts at a site whose charge depends on what is known of their pool."""
@@ -184,7 +196,7 @@ class Supply:
         del self._at_site[running.attempt.site][attempt]
         for share in running.shares:
             if share.columns is not None:
-                share.columns.give(share.row, running.need, share.node.tasks, share.parts)
+                share.columns.give(share.row, share.need, share.node.tasks, share.parts)
                 share.columns.slots.remove(share.slot)
         return running
 
@@ -257,14 +269,14 @@ class Supply:
             return
         tasks = share.node.tasks
         if share.parts:
-            share.parts = columns.retake(row, running.need, tasks, share.parts)
+            share.parts = columns.retake(row, share.need, tasks, share.parts)
         else:
-            share.parts = columns.take(row, running.need, tasks)
+            share.parts = columns.take(row, share.need, tasks)
         if self.restoring and _is_overdrawn(columns, row):
             columns.shrunk[row] = True
         slots = columns.slots
         slot = share.slot = slots.add()
-        attempt, need = running.attempt, running.need
+        attempt, need = running.attempt, share.need
         slots.end[slot] = clamp_time(attempt.expected_end_ms)
         slots.row[slot] = row
         slots.cpu[slot] = need.cpu * tasks
@@ -283,6 +295,12 @@ class Supply:
         slots.attempt[slot] = running.number
         if len(columns.caps):
             slots.chips[slot] = columns.chip_vector(share.parts)
+
+
+def _need_of(needs: Amount, attempt: RunningAttempt) -> Need:
+    return need_of(
+        needs.cpu_milli, needs.memory_mib, needs.accelerator_milli, exclusive=attempt.exclusive
+    )
 
 
 def clamp_time(time_ms: int) -> int:
