@@ -10,6 +10,7 @@ from hutong.lifecycle import events
 from hutong.lifecycle.commands import Stimulus
 from hutong.lifecycle.retry import RULES
 from hutong.model import limits, reasons, states
+from hutong.model.classes import DEFAULT_CLASSES
 from hutong.model.errors import CATALOGUE
 from hutong.model.supply import NodeCondition
 from hutong.scheduler.filters import FILTERS
@@ -222,7 +223,8 @@ def states_page() -> str:
     meanings.meaning_of(states.AttemptState, meanings.ATTEMPT_STATES, "states of attempts")
     meanings.meaning_of(states.FailureClass, meanings.FAILURES, "classes of failure")
     meanings.meaning_of(NodeCondition, meanings.NODE_CONDITIONS, "conditions of nodes")
-    meanings.meaning_of(states.PriorityClass, meanings.PRIORITIES, "priority classes")
+    names = {rule.name for rule in DEFAULT_CLASSES}
+    assert names == set(meanings.PRIORITIES), "say what each priority class means"
     return page(
         "States",
         "The tables of moves below are the program's own: a move that is not in them is refused "

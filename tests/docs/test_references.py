@@ -12,6 +12,7 @@ from hutong.cli.app import COMMANDS
 from hutong.cli.reference import Described, describe
 from hutong.lifecycle import events
 from hutong.model import limits
+from hutong.model.classes import DEFAULT_CLASSES
 from hutong.model.errors import CATALOGUE
 from hutong.model.reasons import ALL_REASONS
 from hutong.model.states import (
@@ -20,7 +21,6 @@ from hutong.model.states import (
     AttemptState,
     FailureClass,
     JobState,
-    PriorityClass,
 )
 from hutong.scheduler.profile import PROFILES, Profile
 from hutong.server.endpoint import Endpoint
@@ -120,8 +120,10 @@ def test_what_clears_a_reason_is_a_kind_of_event() -> None:
 
 def test_every_state_and_every_move_is_on_the_page() -> None:
     text = reference("states.md")
-    for state in (*JobState, *AttemptState, *FailureClass, *PriorityClass):
+    for state in (*JobState, *AttemptState, *FailureClass):
         assert f"| `{state.value}` |" in text
+    for rule in DEFAULT_CLASSES:
+        assert f"| `{rule.name}` |" in text
     for moves in (JOB_MOVES, ATTEMPT_MOVES):
         for state, targets in moves.items():
             for target in targets:

@@ -16,6 +16,7 @@ from hutong.client.formats.sbatch_options import LETTERS, OPTIONS
 from hutong.client.formats.shell import run_words
 from hutong.client.formats.skypilot_keys import RESOURCES, TASK
 from hutong.model import limits
+from hutong.model.classes import DEFAULT_CLASSES
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId, TenantId
 from hutong.model.job import (
@@ -31,7 +32,6 @@ from hutong.model.job import (
     RetryPolicy,
 )
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
-from hutong.model.states import PriorityClass
 from hutong.model.validate import check_spec
 
 CATALOG = load_catalog()
@@ -264,7 +264,7 @@ SPECS = st.builds(
             st.integers(0, 1000),
         ),
     ),
-    priority=st.sampled_from(PriorityClass),
+    priority=st.sampled_from([rule.name for rule in DEFAULT_CLASSES] + ["night"]),
     constraints=st.builds(
         Constraints,
         regions=st.sampled_from([(), ("cn-beijing",), ("cn-tianjin", "our-own")]),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hutong.model.classes import DEFAULT_CLASSES, rank_of
 from hutong.model.ids import AttemptId, JobId, TenantId
 from hutong.model.reasons import NotBefore
-from hutong.model.states import PriorityClass
 from hutong.scheduler.plan import Placement, Plan
 from hutong.scheduler.profile import PROFILES
 from tests.unit.scheduler.worlds import (
@@ -52,7 +52,7 @@ JOBS = st.fixed_dictionaries(
         "mem_gib": st.integers(0, 4),
         "tasks": st.sampled_from([1, 1, 1, 2, 3, 6]),
         "tenant": st.sampled_from(TENANTS),
-        "priority": st.sampled_from(list(PriorityClass)),
+        "priority": st.sampled_from([rule.name for rule in DEFAULT_CLASSES]),
         "exclusive": st.sampled_from([False] * 5 + [True]),
         "estimate_ms": st.sampled_from([None, MINUTE_MS, 20 * MINUTE_MS, 3 * HOUR_MS]),
         "time_limit_ms": st.sampled_from([0, 30 * MINUTE_MS]),
@@ -281,7 +281,8 @@ def check_evictions(world: World, plan: Plan) -> None:
     for preemption in plan.preemptions:
         victim = world.live[AttemptId(preemption.victim)]
         head = world.jobs[preemption.job][0].spec
-        assert victim.priority.rank > head.priority.rank
+        ranks = [rank_of(each.priority, DEFAULT_CLASSES) for each in (victim, head)]
+        assert ranks[0] > ranks[1]
         assert victim.preemptible
         assert world.now_ms - victim.started_ms >= victim.min_run_ms
         sites.setdefault(preemption.job, set()).add(victim.pool)
@@ -384,7 +385,7 @@ def plans_of_sample(sample: int) -> bytes:
         "jobs": [
             {"alternatives": [(0.5 + (at % 3) / 2, MODELS[at % 3]), (1, "any")][: at % 3],
              "cpu": 1 + at % 3, "mem_gib": 1, "tasks": 1 + at % 4, "tenant": TENANTS[at % 4],
-             "priority": list(PriorityClass)[(at * 7 + sample) % 5], "exclusive": at % 9 == 8,
+             "priority": DEFAULT_CLASSES[(at * 7 + sample) % 5].name, "exclusive": at % 9 == 8,
              "estimate_ms": [None, MINUTE_MS, HOUR_MS][at % 3], "time_limit_ms": 0,
              "preemptible": True, "min_run_ms": 0, "count": 1 + 2 * (at % 2), "deadline_in_ms": 0}
             for at in range(30)

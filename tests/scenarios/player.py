@@ -14,7 +14,6 @@ import yaml
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.job import DomesticRule, Objective
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
-from hutong.model.states import PriorityClass
 from hutong.model.supply import NodeCondition, PriceBook, SoftwareVersion
 from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan
 from hutong.scheduler.profile import PROFILES
@@ -90,7 +89,7 @@ class Player:
 
     def _run(self, name: str, fields: dict[str, Any]) -> None:
         given = dict(fields)
-        given["priority"] = PriorityClass(given.pop("class", "normal"))
+        given["priority"] = given.pop("class", "normal")
         ran_ms = to_ms(given.pop("since", "0s"))
         given["min_run_ms"] = to_ms(given.pop("min_run", "0s"))
         given["ends_in_ms"] = to_ms(given.pop("ends_in", "1h")) + ran_ms
@@ -102,7 +101,7 @@ class Player:
         for name, fields in jobs.items():
             given = dict(fields or {})
             alternatives = [alternative(text) for text in given.pop("chips", [])]
-            given["priority"] = PriorityClass(given.pop("class", "normal"))
+            given["priority"] = given.pop("class", "normal")
             given["objective"] = Objective(given.pop("objective", "time"))
             given["domestic"] = DomesticRule(given.pop("domestic", "any"))
             for name_here, name_there in (("estimate", "estimate_ms"), ("limit", "time_limit_ms")):

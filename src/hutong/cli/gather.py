@@ -13,13 +13,12 @@ from cyclopts import Group, Parameter
 
 from hutong.cli import human, output
 from hutong.cli.app import STDIN
-from hutong.client.formats.words import BadWord
+from hutong.client.formats.words import BadWord, priority_class
 from hutong.model import limits
 from hutong.model.errors import refuse
 from hutong.model.ids import TenantId
 from hutong.model.job import InlineFile, JobSpec, Program
 from hutong.model.resources import AcceleratorNeed, TaskNeeds
-from hutong.model.states import PriorityClass
 from hutong.model.validate import check_spec, is_env_name, problem_of_relative_path
 
 CHANGES = Group("What the files leave open", sort_key=10)
@@ -44,7 +43,8 @@ class Changes:
     tenant
         Tenant that pays, instead of the file's. HUTONG_TENANT is used where no file says one.
     priority
-        Priority class, instead of the file's.
+        Priority class, instead of the file's: urgent, high, normal, low, best-effort, or another
+        that the hub has.
     env
         NAME=VALUE for the environment of every task; may be repeated.
     file
@@ -54,7 +54,7 @@ class Changes:
     format: Annotated[str, _change] = ""
     name: Annotated[str, _change] = ""
     tenant: Annotated[str, _change] = ""
-    priority: Annotated[PriorityClass | None, _change] = None
+    priority: Annotated[str, _change] = ""
     env: Annotated[tuple[str, ...], _change] = ()
     file: Annotated[tuple[str, ...], _change] = ()
 
@@ -211,8 +211,9 @@ def _changed(command: str, spec: JobSpec, changes: Changes) -> JobSpec:
         given["name"] = changes.name
     if changes.tenant:
         given["tenant"] = TenantId(changes.tenant)
-    if changes.priority is not None:
-        given["priority"] = changes.priority
+    if changes.priority:
+        word = changes.priority
+        given["priority"] = _read(command, "--priority", word, priority_class)
     program = spec.program
     if changes.env:
         env = dict(_variable(command, text) for text in changes.env)

@@ -13,7 +13,7 @@ from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import EndedReason, PlaceReason
 from hutong.model.resources import Amount
-from hutong.model.states import FINAL_ATTEMPT_STATES, AttemptState, JobState, PriorityClass
+from hutong.model.states import FINAL_ATTEMPT_STATES, AttemptState, JobState
 from hutong.model.supply import Inventory, Site, cost_microcny
 from hutong.model.tenant import Usage
 from hutong.scheduler.plan import Explanation
@@ -109,7 +109,7 @@ class Attempt(msgspec.Struct):
     element: int
     in_array: bool
     tenant: TenantId
-    priority: PriorityClass
+    priority: str
     number: int
     token: int
     site: SiteId
@@ -206,7 +206,7 @@ class Attempt(msgspec.Struct):
             spec.time_limit_ms,
             spec.grace_ms,
             self.number,
-            spec.priority.value,
+            spec.priority,
             array_element=self.element if array else None,
             array_number=array.task_number(self.element) if array else None,
             array_count=array.count if array else None,

@@ -6,10 +6,11 @@ The store writes these in the transaction of the journal entries that changed th
 import msgspec
 
 from hutong.model.attempt import NodeShare
+from hutong.model.classes import NORMAL
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
 from hutong.model.reasons import EndedReason, PlaceReason
 from hutong.model.resources import Amount
-from hutong.model.states import AttemptState, JobState, PriorityClass
+from hutong.model.states import AttemptState, JobState
 from hutong.scheduler.plan import Explanation
 
 
@@ -35,7 +36,7 @@ class JobRow(msgspec.Struct, frozen=True):
     tenant: TenantId
     name: str
     state: JobState
-    priority: PriorityClass
+    priority: str
     tasks: int
     elements: int
     counts: ElementCounts
@@ -76,7 +77,7 @@ class AttemptRow(msgspec.Struct, frozen=True):
     placed_reason: PlaceReason
     reason: EndedReason | None = None
     explanation: Explanation | None = None
-    priority: PriorityClass = PriorityClass.NORMAL
+    priority: str = NORMAL
 
 
 class ElementRow(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from hutong.model.ids import is_name
+
 
 class ClassRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One class of the queue. Its place in the list is its rank.
@@ -36,3 +38,16 @@ def rank_of(name: str, classes: tuple[ClassRule, ...]) -> int:
         if rule.name == name:
             return rank
     return len(classes)
+
+
+def weaker_from(name: str, classes: tuple[ClassRule, ...]) -> int | None:
+    """The rank from which on a class may evict, always after its own; None where it may not."""
+    for rank, rule in enumerate(classes):
+        if rule.name == name:
+            return max(rank_of(rule.evicts_from, classes), rank + 1) if rule.evicts_from else None
+    return None
+
+
+def is_class(text: str) -> bool:
+    """Say whether `text` may name a class: a name, and no number."""
+    return is_name(text) and not text.isdigit()

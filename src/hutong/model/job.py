@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+from hutong.model.classes import NORMAL
 from hutong.model.ids import JobId, TenantId
 from hutong.model.resources import FrameworkNeed, TaskNeeds
-from hutong.model.states import PriorityClass
 
 
 class InlineFile(msgspec.Struct, frozen=True):
@@ -234,7 +234,7 @@ class JobSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     needs: TaskNeeds = TaskNeeds()
     frameworks: tuple[FrameworkNeed, ...] = ()
     array: ArraySpec | None = None
-    priority: PriorityClass = PriorityClass.NORMAL
+    priority: str = NORMAL
     constraints: Constraints = Constraints()
     objective: Objective = Objective.TIME
     depends_on: tuple[Dependency, ...] = ()

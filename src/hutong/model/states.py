@@ -47,23 +47,6 @@ class FailureClass(StrEnum):
     CANCELLED = "cancelled"
 
 
-class PriorityClass(StrEnum):
-    """The classes of the queue, most urgent first."""
-
-    URGENT = "urgent"
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
-    BEST_EFFORT = "best-effort"
-
-    @property
-    def rank(self) -> int:
-        """Position from 0 (most urgent)."""
-        return _RANKS[self]
-
-
-_RANKS = {priority: rank for rank, priority in enumerate(PriorityClass)}
-
 TERMINAL_JOB_STATES = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 FINAL_ATTEMPT_STATES = (AttemptState.ENDED, AttemptState.LOST)
 

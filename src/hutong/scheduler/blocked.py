@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from hutong.model.classes import weaker_from
 from hutong.model.ids import TenantId
 from hutong.model.reasons import OverQuota, WaitReason
 from hutong.scheduler.estimate import (
@@ -16,7 +17,7 @@ from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
 from hutong.scheduler.order import Cursor
 from hutong.scheduler.plan import Explanation, Preemption, Reservation
-from hutong.scheduler.preempt import WEAKER_THAN, cheapest_eviction
+from hutong.scheduler.preempt import cheapest_eviction
 from hutong.scheduler.reserve import Found
 from hutong.scheduler.tenants import Entity
 
@@ -98,8 +99,9 @@ class Blocked:
 
     def _claim(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
         """Evict or reserve for the group's next jobs; the start of the first where it is known."""
-        if self._profile.preemption and cursor.group.priority in WEAKER_THAN:
-            start = self._make_room(cursor, look, usable)
+        weaker = weaker_from(cursor.group.priority, self._profile.classes)
+        if self._profile.preemption and weaker is not None:
+            start = self._make_room(cursor, look, usable, weaker)
             if start:
                 return start
         if self._profile.backfill == "none":
@@ -122,7 +124,9 @@ class Blocked:
                 break
         return first
 
-    def _make_room(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
+    def _make_room(
+        self, cursor: Cursor, look: Look, usable: list[int], weaker_rank: int
+    ) -> dict[int, Start]:
         """Claim, job by job, what is being vacated already, and evict where that is not enough."""
         cycle = self._cycle
         first: dict[int, Start] = {}
@@ -135,7 +139,8 @@ class Blocked:
                     break
                 eviction = cheapest_eviction(
                     self._board, options, look.shape.tasks,
-                    weaker_rank=WEAKER_THAN[cursor.group.priority],
+                    weaker_rank=weaker_rank,
+                    ranks=cycle.snapshot.supply.class_ranks(self._profile.classes),
                     running=cycle.snapshot.supply.by_number,
                 )  # fmt: skip
                 if eviction is None:

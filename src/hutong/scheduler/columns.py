@@ -76,8 +76,8 @@ class Slots:
     """What runs on a pool, one slot a share: when it ends and what it gives back then."""
 
     __slots__ = (
-        "attempt", "basis", "chips", "cpu", "end", "evictable", "exclusive", "fraction", "holes",
-        "mem", "milli", "rank", "row", "size", "started", "stopping", "whole",
+        "attempt", "basis", "chips", "class_code", "cpu", "end", "evictable", "exclusive",
+        "fraction", "holes", "mem", "milli", "row", "size", "started", "stopping", "whole",
     )  # fmt: skip
 
     def __init__(self, chips_count: int, capacity: int = 8) -> None:
@@ -93,7 +93,7 @@ class Slots:
         self.exclusive = np.zeros(capacity, np.bool_)
         self.stopping = np.zeros(capacity, np.bool_)
         self.basis = np.zeros(capacity, np.int8)
-        self.rank = np.zeros(capacity, np.int8)
+        self.class_code = np.zeros(capacity, np.int16)
         self.started = np.zeros(capacity, np.int64)
         self.evictable = np.zeros(capacity, np.int64)
         self.attempt = np.zeros(capacity, np.int64)

@@ -13,9 +13,9 @@ Pure: the same snapshot and profile give the same plan, byte for byte, and the s
 from collections.abc import Sequence
 
 from hutong.model.attempt import NodeShare
+from hutong.model.classes import rank_of
 from hutong.model.ids import JobId
 from hutong.model.reasons import PlaceReason, WaitReason
-from hutong.model.states import PriorityClass
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
 from hutong.scheduler.demand import Group
@@ -60,19 +60,19 @@ class Cycle:
 
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
-        for priority in PriorityClass:
-            groups = self.snapshot.demand.active[priority.rank]
-            self._run_class([Cursor(group, group.queue) for group in groups.values()])
+        for groups in self.snapshot.demand.by_rank(self.profile.classes):
+            self._run_class([Cursor(group, group.queue) for group in groups])
 
     def run_for(self, extra: Cursor, job: JobId) -> None:
         """The same until it is known what becomes of one job.
 
         `extra` is the job's group with the job in it, and stands in for the group in the queue.
         """
-        for rank in range(extra.group.rank + 1):
-            groups = self.snapshot.demand.active[rank]
-            cursors = [Cursor(g, g.queue) for g in groups.values() if g is not extra.group]
-            if rank == extra.group.rank:
+        classes = self.profile.classes
+        last = rank_of(extra.group.priority, classes)
+        for rank, groups in enumerate(self.snapshot.demand.by_rank(classes)[: last + 1]):
+            cursors = [Cursor(g, g.queue) for g in groups if g is not extra.group]
+            if rank == last:
                 cursors.append(extra)
             self._run_class(cursors, extra, job)
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hutong.model.classes import ClassRule, rank_of
 from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import WaitReason
-from hutong.model.states import PriorityClass
 from hutong.scheduler.records import QueuedJob
 from hutong.scheduler.shapes import Shape, group_name, shape_of
 from hutong.scheduler.tenants import Entity, Tenants
@@ -142,15 +142,14 @@ class EntryQueue:
 class Group:
     """The jobs of one class, tenant and shape."""
 
-    __slots__ = ("entity", "index", "name", "priority", "queue", "rank", "shape")
+    __slots__ = ("entity", "index", "name", "priority", "queue", "shape")
 
-    def __init__(self, index: int, priority: PriorityClass, entity: Entity, shape: Shape) -> None:
+    def __init__(self, index: int, priority: str, entity: Entity, shape: Shape) -> None:
         self.index = index
         self.priority = priority
-        self.rank = priority.rank
         self.entity = entity
         self.shape = shape
-        self.name = group_name(self.rank, entity.id, shape)
+        self.name = group_name(priority, entity.id, shape)
         self.queue = EntryQueue()
 
 
@@ -161,10 +160,10 @@ class Demand:
         self._tenants = tenants
         self.entries: dict[JobId, Entry] = {}
         self.groups: dict[int, Group] = {}
-        self.active: list[dict[int, Group]] = [{} for _ in PriorityClass]
+        self.active: dict[str, dict[int, Group]] = {}
         self.elements = 0
         self._members: dict[int, int] = {}
-        self._index: dict[tuple[int, str, Shape], int] = {}
+        self._index: dict[tuple[str, str, Shape], int] = {}
         self._names: dict[int, int] = {}
         self._next = 0
 
@@ -224,10 +223,17 @@ class Demand:
         if entry.eligible and not before:
             self._enter(entry, self.groups[entry.group])
 
-    def find_group(self, priority: PriorityClass, tenant: TenantId, shape: Shape) -> Group | None:
+    def find_group(self, priority: str, tenant: TenantId, shape: Shape) -> Group | None:
         """The group that a job of this class, tenant and shape belongs to, if there is one."""
-        index = self._index.get((priority.rank, tenant, shape))
+        index = self._index.get((priority, tenant, shape))
         return self.groups[index] if index is not None else None
+
+    def by_rank(self, classes: tuple[ClassRule, ...]) -> list[list[Group]]:
+        """The groups with something to start, by the rank of their class; unknown classes last."""
+        ranked: list[list[Group]] = [[] for _ in range(len(classes) + 1)]
+        for priority, groups in self.active.items():
+            ranked[rank_of(priority, classes)].extend(groups.values())
+        return ranked
 
     def validate(self) -> None:
         """Raise AssertionError with facts unless counters and orders are right."""
@@ -240,7 +246,7 @@ class Demand:
             assert len(queue) == group.queue.length == wanted, (group.name, len(queue), wanted)
             assert [e.seq for e in queue] == sorted(e.seq for e in queue), group.name
             assert group.queue.elements == sum(e.available for e in queue), group.name
-            assert (group.index in self.active[group.rank]) == bool(queue), group.name
+            assert (group.index in self.active[group.priority]) == bool(queue), group.name
             assert all(self.entries[e.job] is e and e.eligible for e in queue), group.name
             for block in group.queue.blocks:
                 assert block.entries, group.name
@@ -248,8 +254,8 @@ class Demand:
         total = sum(entry.available for entry in self.entries.values())
         assert self.elements == total, (self.elements, total)
 
-    def _group(self, priority: PriorityClass, tenant: TenantId, shape: Shape) -> Group:
-        key = (priority.rank, tenant, shape)
+    def _group(self, priority: str, tenant: TenantId, shape: Shape) -> Group:
+        key = (priority, tenant, shape)
         index = self._index.get(key)
         if index is not None:
             return self.groups[index]
@@ -261,20 +267,21 @@ class Demand:
         self._names[group.name] = group.index
         self._index[key] = group.index
         self.groups[group.index] = group
+        self.active.setdefault(priority, {})
         self._members[group.index] = 0
         return group
 
     def _forget(self, group: Group) -> None:
         del self.groups[group.index], self._members[group.index], self._names[group.name]
-        del self._index[(group.rank, group.entity.id, group.shape)]
+        del self._index[(group.priority, group.entity.id, group.shape)]
 
     def _enter(self, entry: Entry, group: Group) -> None:
         group.queue.add(entry)
         if group.queue.length == 1:
-            self.active[group.rank][group.index] = group
+            self.active[group.priority][group.index] = group
 
     def _leave(self, entry: Entry) -> None:
         group = self.groups[entry.group]
         group.queue.remove(entry)
         if not group.queue.length:
-            del self.active[group.rank][group.index]
+            del self.active[group.priority][group.index]

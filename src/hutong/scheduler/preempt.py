@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from hutong.model.ids import AttemptId
-from hutong.model.states import PriorityClass
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Ints, Rows
 from hutong.scheduler.fit import Reserved, Room, capacity, pack
@@ -21,12 +20,6 @@ from hutong.scheduler.outlook import ends_of, room_without
 from hutong.scheduler.reserve import Found, found
 from hutong.scheduler.shapes import WHOLE_MILLI
 from hutong.scheduler.supply import Running, Share
-
-WEAKER_THAN = {
-    PriorityClass.URGENT: PriorityClass.HIGH.rank,
-    PriorityClass.HIGH: PriorityClass.LOW.rank,
-}
-"""The rank from which on a class may preempt; the other classes preempt nobody."""
 
 _NODES_MAX = 256
 """On a pool with more nodes that could give room only the most promising ones are tried."""
@@ -71,17 +64,18 @@ class Eviction(NamedTuple):
 
 def cheapest_eviction(
     board: Board, options: list[Option], tasks: int, *,
-    weaker_rank: int, running: dict[int, Running],
+    weaker_rank: int, ranks: Ints, running: dict[int, Running],
 ) -> Eviction | None:  # fmt: skip
     """The eviction that loses least over the pools a job could use; None where none makes room.
 
-    Ties go to the option that the job prefers.
+    Victims are of ranks from `weaker_rank` on; `ranks` are those of the codes of classes. Ties go
+    to the option that the job prefers.
     """
     best: Eviction | None = None
     for option in options:
         if board.lane(option.columns).closed_by is not None:
             continue
-        eviction = _Choice(board, option, tasks, running).make(weaker_rank)
+        eviction = _Choice(board, option, tasks, running).make(weaker_rank, ranks)
         if eviction is not None and (best is None or eviction.loss < best.loss):
             best = eviction
     return best
@@ -108,9 +102,9 @@ class _Choice:
         for slot in self._stopping.tolist():
             self._stopping_on.setdefault(int(self._slots.row[slot]), []).append(slot)
 
-    def make(self, weaker_rank: int) -> Eviction | None:
+    def make(self, weaker_rank: int, ranks: Ints) -> Eviction | None:
         """Choose victims of ranks from `weaker_rank` on."""
-        candidates = self._candidates(weaker_rank)
+        candidates = self._candidates(weaker_rank, ranks)
         if not len(candidates):
             return None
         every = self._by_row(np.concatenate([self._stopping, candidates]))
@@ -129,10 +123,10 @@ class _Choice:
         ready = found(room, shares, reserved, start_ms=self._now_ms, basis="limits")
         return Eviction(self._option, tuple(chosen), freed, ready)
 
-    def _candidates(self, weaker_rank: int) -> Rows:
+    def _candidates(self, weaker_rank: int, ranks: Ints) -> Rows:
         slots, size = self._slots, self._slots.size
         weaker = slots.row[:size] >= 0
-        weaker &= slots.rank[:size] >= weaker_rank
+        weaker &= ranks[slots.class_code[:size]] >= weaker_rank
         weaker &= slots.evictable[:size] <= self._now_ms
         weaker[self._stopping] = False
         return np.flatnonzero(weaker)

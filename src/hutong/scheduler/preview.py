@@ -8,6 +8,7 @@ from itertools import chain
 
 import msgspec
 
+from hutong.model.classes import rank_of
 from hutong.model.ids import JobId, PoolId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import CycleFull, WaitReason
@@ -134,13 +135,13 @@ def _jobs_ahead(snapshot: Snapshot, profile: Profile, group: Group) -> int:
     Where order is by age alone, all of its own class.
     """
     ahead = 0
-    for other in chain.from_iterable(
-        groups.values() for groups in snapshot.demand.active[: group.rank + 1]
-    ):
-        if other.rank == group.rank and profile.order == "fair":
-            if other.entity.id != group.entity.id:
-                continue
-            if other.shape.latest_start_ms > group.shape.latest_start_ms:
-                continue
-        ahead += other.queue.elements
+    last = rank_of(group.priority, profile.classes)
+    for rank, groups in enumerate(snapshot.demand.by_rank(profile.classes)[: last + 1]):
+        for other in groups:
+            if rank == last and profile.order == "fair":
+                if other.entity.id != group.entity.id:
+                    continue
+                if other.shape.latest_start_ms > group.shape.latest_start_ms:
+                    continue
+            ahead += other.queue.elements
     return ahead

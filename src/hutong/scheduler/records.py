@@ -10,7 +10,6 @@ from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec
 from hutong.model.resources import Amount
-from hutong.model.states import PriorityClass
 
 
 class SiteStatus(StrEnum):
@@ -58,7 +57,7 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     job: JobId
     seq: int
     tenant: TenantId
-    priority: PriorityClass
+    priority: str
     site: SiteId
     pool: PoolId
     nodes: tuple[NodeShare, ...]

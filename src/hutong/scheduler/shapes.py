@@ -122,7 +122,7 @@ def _bare(groups: tuple[TaskGroup, ...]) -> tuple[TaskGroup, ...]:
     return tuple([TaskGroup(group.name, group.tasks, group.needs) for group in groups])
 
 
-def group_name(rank: int, tenant: TenantId, shape: Shape) -> int:
+def group_name(priority: str, tenant: TenantId, shape: Shape) -> int:
     """A number below 2**52 that names a group alike on every hub, whatever it met before."""
-    text = msgspec.json.encode((rank, tenant, shape))
-    return (zlib.crc32(text, rank) << 20) | (zlib.adler32(text) & 0xFFFFF)
+    text = msgspec.json.encode((priority, tenant, shape))
+    return (zlib.crc32(text) << 20) | (zlib.adler32(text) & 0xFFFFF)

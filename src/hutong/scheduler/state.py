@@ -11,7 +11,6 @@ its node then tells of a node that shrank before, not of a mistake.
 
 from hutong.model.ids import AttemptId, JobId, NodeId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
-from hutong.model.states import PriorityClass
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import Tenant
 from hutong.scheduler.audit import audit
@@ -105,13 +104,12 @@ class SchedulerState:
         """Elements of waiting jobs that could start, those of held jobs included."""
         return self._demand.elements
 
-    def queued_by_class(self) -> dict[PriorityClass, int]:
-        """Elements that could start now by class, held jobs left out."""
+    def queued_by_class(self) -> dict[str, int]:
+        """Elements that could start now by class, without held jobs and empty classes."""
         return {
-            priority: sum(
-                group.queue.elements for group in self._demand.active[priority.rank].values()
-            )
-            for priority in PriorityClass
+            priority: sum([group.queue.elements for group in groups.values()])
+            for priority, groups in self._demand.active.items()
+            if groups
         }
 
     def groups_count(self) -> int:

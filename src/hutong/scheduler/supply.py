@@ -75,6 +75,7 @@ class Supply:
         self.nodes: dict[NodeId, tuple[PoolColumns, int]] = {}
         self.running: dict[AttemptId, Running] = {}
         self.by_number: dict[int, Running] = {}
+        self.class_codes: dict[str, int] = {}
         self.total = Amount()
         self.version = 0
         self.availability = 0
@@ -288,7 +289,9 @@ class Supply:
         slots.stopping[slot] = running.stopping
         basis = attempt.end_basis
         slots.basis[slot] = BASES.index(basis) if basis in BASES else len(BASES) - 1
-        slots.rank[slot] = attempt.priority.rank
+        slots.class_code[slot] = self.class_codes.setdefault(
+            attempt.priority, len(self.class_codes)
+        )
         slots.started[slot] = clamp_time(attempt.started_ms)
         earliest = attempt.started_ms + max(attempt.min_run_ms, 0)
         slots.evictable[slot] = clamp_time(earliest) if attempt.preemptible else NEVER_MS

@@ -79,8 +79,10 @@ def _gauges(hub: Hub) -> Iterator[Gauge]:
 
 
 def _machine_gauges(machine: HubMachine, now_ms: int) -> Iterator[Gauge]:
-    for priority, count in machine.scheduler.queued_by_class().items():
-        yield Gauge("hutong_queued", (priority.value,), count)
+    queued = {rule.name: 0 for rule in machine.profile.classes}
+    queued.update(machine.scheduler.queued_by_class())
+    for priority, count in queued.items():
+        yield Gauge("hutong_queued", (priority,), count)
     for name, record in machine.state.sites.items():
         live = sum(1 for each in record.attempts if machine.state.attempts[each].is_live)
         yield Gauge("hutong_attempts_live", (name,), live)

@@ -39,7 +39,7 @@ def job_view(row: JobRow, deferral: Deferral | None = None) -> JobView:
         row.name,
         row.tenant,
         row.state.value,
-        row.priority.value,
+        row.priority,
         row.tasks,
         row.elements,
         row.submitted_ms,

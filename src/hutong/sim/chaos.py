@@ -9,11 +9,11 @@ from random import Random
 
 import msgspec
 
+from hutong.model.classes import DEFAULT_CLASSES, LOW, NORMAL
 from hutong.model.ids import NodeId, PoolId, RegionId, SiteId, TenantId
 from hutong.model.job import ArraySpec, Constraints, JobSpec, Objective, Program, RetryPolicy
 from hutong.model.limits import LEASE_TTL_MS
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
-from hutong.model.states import PriorityClass
 from hutong.model.supply import Inventory, Node, Pool, PriceBook, Site
 from hutong.model.tenant import Quota, Tenant
 from hutong.sim.script import (
@@ -218,7 +218,7 @@ class Draw:
             run_ms = min(run_ms, 20_000)
         elif self.has("long runs") and random.random() < 0.5:
             run_ms = 900_000  # so that leases end before it does
-        priority = random.choice(tuple(PriorityClass))
+        priority = random.choice(DEFAULT_CLASSES).name
         not_before_ms = START_MS + at_ms + random.randrange(300_000)
         deadline_ms = START_MS + at_ms + 300_000 + random.randrange(600_000)
         timed = self.has("times")
@@ -229,7 +229,7 @@ class Draw:
             tasks=random.choice((1, 1, 1, 2, 4)) if self.has("gangs") else 1,
             needs=self._needs(random),
             array=array,
-            priority=priority if self.has("priorities") else PriorityClass.NORMAL,
+            priority=priority if self.has("priorities") else NORMAL,
             constraints=self._constraints(random),
             objective=random.choice(tuple(Objective)),
             retry=RetryPolicy(random.choice((0, 0, 2)), machine_count=20, site_count=60),
@@ -271,7 +271,7 @@ class Draw:
             array=ArraySpec(LARGE_ARRAY, max_parallel=20),
             # A repeated request may be accepted after the first was refused: then nobody knows it.
             deadline_ms=START_MS + self.faulty_ms + MINUTE_MS,
-            priority=PriorityClass.LOW,
+            priority=LOW,
         )
         return JobLine(self._time(random), spec, Behaviour(5_000, spread_milli=900))
 

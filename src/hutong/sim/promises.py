@@ -4,6 +4,7 @@ from hutong.lifecycle import events as ev
 from hutong.lifecycle.hub import HubMachine
 from hutong.lifecycle.records import Attempt
 from hutong.lifecycle.state import decode_state, encode_state
+from hutong.model.classes import rank_of
 from hutong.model.ids import AttemptId, JobId, TenantId
 from hutong.model.job import DependencyKind, JobSpec
 from hutong.model.reasons import Completed, NotConsidered
@@ -213,7 +214,8 @@ def _victim_may_be_evicted(
     spec = state.jobs[victim.job].spec
     if not spec.preemptible:
         raise Violation(4, f"{victim.id} may not be preempted", victim.id)
-    if victim.priority.rank < job.spec.priority.rank:
+    classes = machine.profile.classes
+    if rank_of(victim.priority, classes) < rank_of(job.spec.priority, classes):
         raise Violation(4, f"{victim.id} comes before {job.id}", victim.id)
     if now_ms - victim.placed_ms < spec.min_run_ms:
         raise Violation(4, f"{victim.id} had {spec.min_run_ms} ms to run", victim.id)

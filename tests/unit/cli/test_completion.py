@@ -41,7 +41,6 @@ def complete(cli: Cli, tmp_path: Path) -> object:
         (("su",), ["submit"]),
         (("token", ""), ["create", "list", "revoke"]),
         (("submit", "--pri"), ["--priority"]),
-        (("submit", "--priority", "u"), ["urgent"]),
         (("submit", "tr"), ["train.yaml"]),
         (("plan", "tr"), ["train.yaml"]),
         (("completion", ""), ["bash", "zsh", "fish"]),

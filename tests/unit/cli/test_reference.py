@@ -38,7 +38,7 @@ def test_the_line_in_the_list_is_the_first_of_the_commands_own_help() -> None:
 def test_an_option_has_its_names_value_choices_and_default() -> None:
     options = {option.names: option for option in by_words()["submit"].options}
     assert options[("--wait", "-w")].value == ""
-    assert options[("--priority",)].choices == ("urgent", "high", "normal", "low", "best-effort")
+    assert options[("--priority",)].value == "TEXT"
     assert options[("--env",)].repeatable
     assert options[()].value == "FILES"
     assert ("--program",) not in options

@@ -133,7 +133,7 @@ def test_the_tenant_of_the_environment_fills_in_for_a_silent_file(
         (("--accelerators", "NoSuchChip", "--", "true"), "no such accelerator"),
         (("--array", "9-1", "--", "true"), "backwards"),
         (("one.yaml", "--format", "pbs"), "pbs"),
-        (("one.yaml", "--priority", "huge"), "urgent"),
+        (("one.yaml", "--priority", "7"), "priority"),
         (("gone.yaml",), "no such file"),
         ((".",), "directory"),
         (("--",), "no program behind"),

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from hutong.model.classes import URGENT
 from hutong.model.ids import NodeId, PoolId, RegionId, SiteId, TenantId
 from hutong.model.reasons import NoPoolMatches
 from hutong.model.resources import AcceleratorNeed, Amount, FrameworkNeed
-from hutong.model.states import PriorityClass
 from hutong.model.supply import Inventory, Node, Pool, Site
 from hutong.scheduler.profile import Profile
 from tests.unit.scheduler.worlds import (
@@ -35,7 +35,7 @@ def test_any_capacity_is_survived(cpu_milli: int, memory_mib: int, accelerator_m
     world.state.put_inventory(SiteId("bj"), Inventory((pool,), (Node(NodeId("bj/n"), pool.id),)))
     for alternatives in ((), (chips(1),), (chips(0.5),)):
         world.job(*alternatives)
-    world.job(exclusive=True, priority=PriorityClass.URGENT)
+    world.job(exclusive=True, priority=URGENT)
     plan = world.step()
     if min(cpu_milli, memory_mib) <= 0:
         assert started(plan) == []
@@ -97,7 +97,7 @@ def test_a_clock_that_steps_back_is_survived() -> None:
     world = World().pool("bj/gpu", chips=8)
     world.runs("bj/gpu-0", chips=8)
     world.job(chips(8))
-    world.job(chips(4), priority=PriorityClass.URGENT)
+    world.job(chips(4), priority=URGENT)
     world.step()
     for now_ms in (0, -HOUR_MS, 10 * HOUR_MS, 5):
         world.now_ms = now_ms

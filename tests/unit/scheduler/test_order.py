@@ -1,6 +1,6 @@
 """Whose turn it is: classes, weighted dominant-resource fairness over the tree, slack, age."""
 
-from hutong.model.states import PriorityClass
+from hutong.model.classes import BEST_EFFORT, LOW, URGENT
 from tests.unit.scheduler.worlds import HOUR_MS, ArraySpec, World, chips, placed, started
 
 
@@ -71,10 +71,10 @@ def test_the_dominant_resource_is_the_scarce_one_not_the_largest_number() -> Non
 
 def test_classes_go_before_shares() -> None:
     world = World().pool("bj/gpu", chips=2)
-    low = world.job(chips(1), tenant="poor", priority=PriorityClass.LOW)
-    best_effort = world.job(chips(1), tenant="poor", priority=PriorityClass.BEST_EFFORT)
+    low = world.job(chips(1), tenant="poor", priority=LOW)
+    best_effort = world.job(chips(1), tenant="poor", priority=BEST_EFFORT)
     world.runs("bj/gpu-0", cpu=8, tenant="rich")
-    urgent = world.job(chips(1), tenant="rich", priority=PriorityClass.URGENT)
+    urgent = world.job(chips(1), tenant="rich", priority=URGENT)
     assert started(world.cycle()) == [urgent, low]
     assert best_effort not in started(world.cycle())
 

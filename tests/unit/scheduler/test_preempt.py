@@ -2,8 +2,8 @@
 
 import pytest
 
+from hutong.model.classes import BEST_EFFORT, HIGH, LOW, NORMAL, URGENT
 from hutong.model.reasons import BusyPools
-from hutong.model.states import PriorityClass
 from tests.unit.scheduler.worlds import (
     HOUR_MS,
     MINUTE_MS,
@@ -14,13 +14,6 @@ from tests.unit.scheduler.worlds import (
     deferral_of,
     profile,
     started,
-)
-
-URGENT, HIGH, NORMAL, LOW = (
-    PriorityClass.URGENT,
-    PriorityClass.HIGH,
-    PriorityClass.NORMAL,
-    PriorityClass.LOW,
 )
 
 
@@ -90,11 +83,11 @@ def test_a_gang_is_evicted_whole_and_frees_all_its_nodes() -> None:
         (URGENT, URGENT, False),
         (HIGH, NORMAL, False),
         (HIGH, LOW, True),
-        (HIGH, PriorityClass.BEST_EFFORT, True),
-        (NORMAL, PriorityClass.BEST_EFFORT, False),
+        (HIGH, BEST_EFFORT, True),
+        (NORMAL, BEST_EFFORT, False),
     ],
 )
-def test_who_may_evict_whom(head: PriorityClass, victim: PriorityClass, *, evicts: bool) -> None:
+def test_who_may_evict_whom(head: str, victim: str, *, evicts: bool) -> None:
     world = World().pool("bj/gpu", chips=8)
     world.runs("bj/gpu-0", chips=8, priority=victim)
     world.job(chips(8), priority=head)

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from hutong.model.classes import HIGH
 from hutong.model.reasons import NoPoolMatches
-from hutong.model.states import PriorityClass
 from tests.unit.scheduler.worlds import (
     A100,
     ASCEND,
@@ -75,7 +75,7 @@ def test_a_preview_stands_behind_the_jobs_of_its_group() -> None:
     world = World().pool("bj/gpu", chips=8)
     world.runs("bj/gpu-0", chips=8, ends_in_ms=10 * MINUTE_MS)
     world.job(chips(8), array=ArraySpec(3), estimate_ms=HOUR_MS)
-    world.job(priority=PriorityClass.HIGH, cpu=999)
+    world.job(priority=HIGH, cpu=999)
     seen = world.preview(chips(8), estimate_ms=HOUR_MS)
     assert seen.jobs_ahead == 4
     assert seen.start_ms == world.now_ms + 10 * MINUTE_MS + 3 * HOUR_MS

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from hutong.model.classes import LOW, NORMAL
 from hutong.model.ids import AttemptId, JobId, NodeId
 from hutong.model.reasons import (
     ArrayLimit,
@@ -13,7 +14,6 @@ from hutong.model.reasons import (
     NotBefore,
     NotConsidered,
 )
-from hutong.model.states import PriorityClass
 from tests.unit.scheduler.worlds import (
     HOUR_MS,
     MINUTE_MS,
@@ -249,11 +249,11 @@ def test_two_sites_cannot_take_each_others_nodes() -> None:
 def test_queue_depth_is_told_by_class() -> None:
     world = World().pool("bj/cpu")
     world.job(array=ArraySpec(5))
-    held = world.job(priority=PriorityClass.LOW)
-    world.job(priority=PriorityClass.LOW)
+    held = world.job(priority=LOW)
+    world.job(priority=LOW)
     world.hold(held, NotBefore(1))
     depth = world.state.queued_by_class()
-    assert (depth[PriorityClass.NORMAL], depth[PriorityClass.LOW]) == (5, 1)
+    assert (depth[NORMAL], depth[LOW]) == (5, 1)
     assert world.state.queued_elements() == 7
 
 

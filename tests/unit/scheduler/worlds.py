@@ -13,7 +13,6 @@ from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, RegionId, SiteId,
 from hutong.model.job import ArraySpec, Constraints, JobSpec, Program
 from hutong.model.reasons import WaitReason
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
-from hutong.model.states import PriorityClass
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, PriceBook, Site
 from hutong.model.tenant import Quota, Tenant
 from hutong.scheduler.cycle import run_cycle
@@ -271,6 +270,6 @@ def profile(**fields: Any) -> Profile:
 
 __all__ = [
     "A100", "ASCEND", "CATALOG", "H100", "HOUR_MS", "MINUTE_MS", "ArraySpec", "NodeCondition",
-    "PriorityClass", "SiteStatus", "World", "chips", "codes", "deferral_of", "nodes_of", "placed",
+    "SiteStatus", "World", "chips", "codes", "deferral_of", "nodes_of", "placed",
     "price", "profile", "spec_of", "started",
 ]  # fmt: skip

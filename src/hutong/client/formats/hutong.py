@@ -21,7 +21,6 @@ from hutong.model.job import (
     Objective,
 )
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.states import PriorityClass
 from hutong.model.validate import is_env_name, problem_of_relative_path
 
 KIND = "hutong"
@@ -65,7 +64,6 @@ DEPENDS_KEYS = Keys(tuple(kind.value for kind in DependencyKind))
 FILE_KEYS = Keys(("path", "as", "content", "executable"))
 NAMED_FILE_KEYS = Keys(("path", "content", "executable"))
 
-_PRIORITIES = tuple(priority.value for priority in PriorityClass)
 _OBJECTIVES = tuple(objective.value for objective in Objective)
 _DOMESTIC = tuple(rule.value for rule in DomesticRule)
 
@@ -390,7 +388,7 @@ _READINGS: dict[str, Callable[[Node, Draft], None]] = {
     "files": _read_files,
     "workdir": _put("program.workdir", Node.text),
     "tenant": _read_tenant,
-    "priority": _put("priority", lambda node: PriorityClass(node.choice(_PRIORITIES))),
+    "priority": _put("priority", lambda node: node.read(words.priority_class)),
     "tasks": _put("tasks", lambda node: node.whole(1, limits.GANG_TASKS)),
     "resources": _read_resources,
     "frameworks": _read_frameworks,

@@ -28,14 +28,12 @@ from hutong.client.formats.source import Source
 from hutong.model import limits
 from hutong.model.ids import TenantId, is_tenant
 from hutong.model.job import ArraySpec, JobSpec
-from hutong.model.states import PriorityClass
 
 KIND = "kubernetes"
 BACKOFF_LIMIT = 6
 GRACE_S = 30
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_PRIORITIES = {priority.value: priority for priority in PriorityClass}
 _OTHER_KINDS = {
     "CronJob": "jobs are not repeated by the clock",
     "Deployment": "services without an end are no jobs",
@@ -127,8 +125,7 @@ def _read_labels(node: Node, draft: Draft) -> None:
 
 
 def _put_priority(node: Node, draft: Draft) -> None:
-    name = node.choice(tuple(_PRIORITIES))
-    draft.put("priority", _PRIORITIES[name], node.place)
+    draft.put("priority", node.read(words.priority_class), node.place)
 
 
 def _read_completions(spec: dict[str, Node], draft: Draft) -> bool:

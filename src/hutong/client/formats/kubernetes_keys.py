@@ -108,7 +108,7 @@ POD = Keys(
         "nodeName": _NODES,
         "os": ("sites run Linux", "Leave the field away."),
         "overhead": ("what a runtime costs is the site's matter", "Leave the field away."),
-        "priority": ("priority is one of five classes", "Say `priorityClassName: high`."),
+        "priority": ("priority is a class, not a number", "Say `priorityClassName: high`."),
         "readinessGates": _PROBES,
         "resourceClaims": ("chips are counted by resources", "Say them in `resources`."),
         "resources": (

@@ -17,10 +17,10 @@ from hutong.client.formats.sbatch_shape import read_shape
 from hutong.client.formats.shell import is_shell, run_words
 from hutong.client.formats.source import Source
 from hutong.model import limits
+from hutong.model.classes import BEST_EFFORT
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import JobId, TenantId, is_job, is_name, is_tenant
 from hutong.model.job import Dependency, DependencyKind, JobSpec
-from hutong.model.states import PriorityClass
 from hutong.model.validate import is_env_name
 
 KIND = "sbatch"
@@ -36,12 +36,7 @@ ONLY_ASK = ("squeue", "sacct", "sinfo", "sstat", "sprio", "sshare", "sreport", "
 LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "aprun", "jsrun", "ibrun")
 """Commands that start processes on every node of a job."""
 
-_PRIORITIES = {
-    **{priority.value: priority for priority in PriorityClass},
-    "best_effort": PriorityClass.BEST_EFFORT,
-    "besteffort": PriorityClass.BEST_EFFORT,
-}
-_CLASSES = tuple(priority.value for priority in PriorityClass)
+_PRIORITIES = {"best_effort": BEST_EFFORT, "besteffort": BEST_EFFORT}
 _RELATIVE_FILE = re.compile(r"(?:\./)?[\w-][\w.-]*(?:/[\w.-]+)*\.(?:py|sh|R|r|jl|ipynb|m|pl)")
 _KINDS = {kind.value: kind for kind in DependencyKind}
 
@@ -221,17 +216,12 @@ def _clusters(option: Said, draft: Draft) -> None:
 
 
 def _priority(option: Said, draft: Draft) -> None:
-    priority = _PRIORITIES.get(option.value.lower())
-    if priority is None:
-        like = words.nearest(option.value, _CLASSES)
-        hint = f" Did you mean `{like}`?" if like else ""
-        raise words.BadWord(
-            "priority is one of five classes here", f"Write {words.listed(_CLASSES)}.{hint}"
-        )
+    word = option.value.lower()
+    priority = _PRIORITIES.get(word) or words.priority_class(word)
     before = draft.value("priority")
-    if before is not None and before is not priority:
+    if before is not None and before != priority:
         raise words.BadWord(
-            f"`--priority={before.value}` is said as well", "Keep `--qos` or `--priority`."
+            f"`--priority={before}` is said as well", "Keep `--qos` or `--priority`."
         )
     draft.put("priority", priority, option.place)
 

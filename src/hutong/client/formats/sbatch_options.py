@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[Option, tuple[str, str]]] = {
     "network": (Option(), ("networks are not chosen by the job", "Leave the option away.")),
     "nice": (
         Option("", "optional"),
-        ("priority is one of five classes, not a number", "Say `--qos=low`."),
+        ("priority is a class, not a number", "Say `--qos=low`."),
     ),
     "no-kill": (
         Option("k", "optional"),

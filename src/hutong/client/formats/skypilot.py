@@ -25,14 +25,12 @@ from hutong.model import limits
 from hutong.model.ids import JobId, is_name
 from hutong.model.job import Dependency, DependencyKind, InlineFile, JobSpec, Objective
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.states import PriorityClass
 from hutong.model.validate import problem_of_relative_path
 
 KIND = "skypilot"
 
 _MEMORY = re.compile(r"([0-9.]+)\s?(?:([KMGT])i?B?|B)?(\+?)", re.IGNORECASE)
 _GIB = {"": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_PRIORITIES = {priority.value: priority for priority in PriorityClass}
 
 
 def read(source: Source) -> tuple[list[JobSpec], list[FileWarning]]:
@@ -409,10 +407,9 @@ def _read_image(node: Node, draft: Draft) -> None:
 def _read_priority(fields: dict[str, Node], draft: Draft) -> None:
     if "priority" in fields and fields["priority"].whole_signed(-1000, 1000) != 0:
         raise fields["priority"].bad(
-            "priority is one of five classes here, not a number",
+            "priority is a class here, not a number",
             "Leave it away, or write `priority: high` in a hutong YAML.",
         )
     if "priority_class" in fields:
         node = fields["priority_class"]
-        name = node.choice(tuple(_PRIORITIES))
-        draft.put("priority", _PRIORITIES[name], node.place)
+        draft.put("priority", node.read(words.priority_class), node.place)

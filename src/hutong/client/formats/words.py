@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from hutong.model import limits
+from hutong.model.classes import is_class
 from hutong.model.resources import FrameworkNeed
 
 _DECIMAL = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
@@ -159,3 +160,13 @@ def framework(word: str) -> FrameworkNeed:
     if version and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}", version) is None:
         raise BadWord(f"`{version}` is not a version", wanted)
     return FrameworkNeed(name, version)
+
+
+def priority_class(word: str) -> str:
+    """Read the name of a priority class; whether the hub has it, the hub says."""
+    if not is_class(word):
+        raise BadWord(
+            "that names no priority class",
+            "A class has lower-case letters, digits, `-` and `.`, such as `normal`.",
+        )
+    return word

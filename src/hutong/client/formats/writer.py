@@ -50,8 +50,8 @@ def to_mapping(spec: JobSpec) -> dict[str, Any]:
     job: dict[str, Any] = {"name": spec.name, **_program(spec.program)}
     if spec.tenant != plain.tenant:
         job["tenant"] = str(spec.tenant)
-    if spec.priority is not plain.priority:
-        job["priority"] = spec.priority.value
+    if spec.priority != plain.priority:
+        job["priority"] = spec.priority
     if spec.tasks != 1:
         job["tasks"] = spec.tasks
     if spec.needs != plain.needs:

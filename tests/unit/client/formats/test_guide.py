@@ -105,7 +105,7 @@ def test_defaults_in_the_guide_are_the_jobs_own() -> None:
     )
     assert rows["tasks"] == str(plain.tasks)
     assert rows["tenant"] == f"`{plain.tenant}`"
-    assert rows["priority"] == f"`{plain.priority.value}`"
+    assert rows["priority"] == f"`{plain.priority}`"
     assert rows["objective"] == f"`{plain.objective.value}`"
     retry = plain.retry
     assert rows["retry"] == f"{retry.user_count}, {retry.machine_count}, {retry.site_count}"

@@ -6,6 +6,7 @@ import pytest
 
 from hutong.client.formats import hutong as reader
 from hutong.client.formats.nodes import Keys
+from hutong.model.classes import BEST_EFFORT, URGENT
 from hutong.model.ids import JobId
 from hutong.model.job import (
     ArraySpec,
@@ -19,7 +20,6 @@ from hutong.model.job import (
     RetryPolicy,
 )
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
-from hutong.model.states import PriorityClass
 from tests.unit.client.formats.support import (
     NOW_MS,
     hutong,
@@ -54,8 +54,8 @@ HONOURED: list[tuple[str, str, Any]] = [
     ),
     ("workdir: /data/run", "program.workdir", "/data/run"),
     ("tenant: acme/vision/ocr", "tenant", "acme/vision/ocr"),
-    ("priority: urgent", "priority", PriorityClass.URGENT),
-    ("priority: best-effort", "priority", PriorityClass.BEST_EFFORT),
+    ("priority: urgent", "priority", URGENT),
+    ("priority: best-effort", "priority", BEST_EFFORT),
     ("tasks: 16", "tasks", 16),
     ("resources: {cpus: 4, memory: 8GiB}", "needs", TaskNeeds(4000, 8192)),
     ("resources: {cpus: '0.5'}", "needs.cpu_milli", 500),
@@ -172,8 +172,8 @@ BAD: list[tuple[str, str, str]] = [
     ("workdir: ~/run", "workdir", "it is not an absolute path"),
     ("tenant: Acme", "tenant", "it is not a path of names"),
     ("tenant: a//b", "tenant", "it is not a path of names"),
-    ("priority: hi", "priority", "it is none of the words it takes"),
-    ("priority: 5", "priority", "it is none of the words it takes"),
+    ("priority: hi_gh", "priority", "that names no priority class"),
+    ("priority: 5", "priority", "that names no priority class"),
     ("tasks: 0", "tasks", "it is less than 1"),
     ("tasks: -1", "tasks", "it is negative"),
     ("tasks: 1000000", "tasks", "the limit is 4096"),

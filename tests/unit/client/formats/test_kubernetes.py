@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from hutong.client.formats import kubernetes_keys as table
+from hutong.model.classes import LOW, URGENT
 from hutong.model.job import ArraySpec, Constraints, JobSpec, Program, RetryPolicy
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
-from hutong.model.states import PriorityClass
 from tests.unit.client.formats.manifests import line_of, manifest, read, read_all, refused
 from tests.unit.client.formats.support import one, parse, refusal, said, warned
 
@@ -29,7 +29,7 @@ HONOURED: list[tuple[str, dict[str, Any], str, Any]] = [
     ("metadata", {"labels": {"app": "x", "a/b": ""}}, "labels", {"app": "x", "a/b": ""}),
     ("metadata", {"labels": {table.QUEUE_LABEL: "acme"}}, "tenant", "acme"),
     ("metadata", {"labels": {table.QUEUE_LABEL: "acme"}}, "labels", {}),
-    ("metadata", {"labels": {table.PRIORITY_LABEL: "low"}}, "priority", PriorityClass.LOW),
+    ("metadata", {"labels": {table.PRIORITY_LABEL: "low"}}, "priority", LOW),
     ("spec", {"parallelism": 1}, "array", None),
     ("spec", {"completions": 1}, "array", None),
     ("spec", {"completions": 5}, "array", ArraySpec(5, max_parallel=1)),
@@ -55,7 +55,7 @@ HONOURED: list[tuple[str, dict[str, Any], str, Any]] = [
         "pod", {"nodeSelector": {"topology.kubernetes.io/region": "beijing"}}, "constraints",
         Constraints(regions=("cn-beijing",)),
     ),
-    ("pod", {"priorityClassName": "urgent"}, "priority", PriorityClass.URGENT),
+    ("pod", {"priorityClassName": "urgent"}, "priority", URGENT),
     (
         "container", {"command": ["sh"], "args": ["-c", "a\nb"]}, "program.argv",
         ("sh", "-c", "a\nb"),
@@ -237,8 +237,8 @@ def test_what_cannot_be_honoured_is_refused_by_its_word(
             f"metadata.labels.{table.QUEUE_LABEL}", "a queue is a tenant here",
         ),
         (
-            {"metadata": {"labels": {table.PRIORITY_LABEL: "gold"}}},
-            f"metadata.labels.{table.PRIORITY_LABEL}", "none of the words it takes",
+            {"metadata": {"labels": {table.PRIORITY_LABEL: "Gold"}}},
+            f"metadata.labels.{table.PRIORITY_LABEL}", "names no priority class",
         ),
         ({"spec": {"completions": 0}}, "spec.completions", "it is less than 1"),
         ({"spec": {"completions": 2_000_000}}, "spec.completions", "the limit is 1000000"),
@@ -261,8 +261,8 @@ def test_what_cannot_be_honoured_is_refused_by_its_word(
             f"spec.template.spec.nodeSelector.{table.CHIP_LABEL}", "asks for no chips",
         ),
         (
-            {"pod": {"priorityClassName": "system-node-critical"}},
-            "spec.template.spec.priorityClassName", "none of the words",
+            {"pod": {"priorityClassName": "System"}},
+            "spec.template.spec.priorityClassName", "names no priority class",
         ),
         (
             {"container": {"command": None}}, "spec.template.spec.containers[0]",

@@ -6,9 +6,9 @@ import pytest
 
 from hutong.client.formats import read_jobs, sbatch
 from hutong.client.formats.sbatch_options import HONOURED
+from hutong.model.classes import BEST_EFFORT, HIGH, LOW, URGENT
 from hutong.model.ids import JobId
 from hutong.model.job import ArraySpec, Dependency, DependencyKind, RetryPolicy
-from hutong.model.states import PriorityClass
 from tests.unit.client.formats.support import NOW_MS, one, parse, refusal, said, script, warned
 
 OK = DependencyKind.AFTER_OK
@@ -26,11 +26,12 @@ CASES: list[tuple[str, str, Any]] = [
     ("-p bj-1/a100,cpu", "constraints.pools", ("bj-1/a100", "cpu")),
     ("-M bj-1,tj-2", "constraints.sites", ("bj-1", "tj-2")),
     ("-M all", "constraints.sites", ()),
-    ("--qos=high", "priority", PriorityClass.HIGH),
-    ("-q URGENT", "priority", PriorityClass.URGENT),
-    ("--priority=low", "priority", PriorityClass.LOW),
-    ("--qos=besteffort", "priority", PriorityClass.BEST_EFFORT),
-    ("--qos=low --priority=low", "priority", PriorityClass.LOW),
+    ("--qos=high", "priority", HIGH),
+    ("-q URGENT", "priority", URGENT),
+    ("--priority=low", "priority", LOW),
+    ("--qos=besteffort", "priority", BEST_EFFORT),
+    ("--qos=low --priority=low", "priority", LOW),
+    ("--qos=night", "priority", "night"),
     ("-d afterok:j1", "depends_on", (Dependency(OK, JobId("j1")),)),
     (
         "--dependency=afterok:j1:prep,afterany:j2,afternotok:j3", "depends_on",
@@ -100,8 +101,8 @@ BAD: list[tuple[str, str, str]] = [
     ("-p GPU_4", "--partition", "`GPU_4` is not the name of a pool"),
     ("-p a/b/c", "--partition", "`a/b/c` is not the name of a pool"),
     ("-M 'Site 1'", "--clusters", "`Site 1` is not the name of one"),
-    ("--qos=gold", "--qos", "priority is one of five classes here"),
-    ("--priority=1000", "--priority", "priority is one of five classes here"),
+    ("--qos=go_ld", "--qos", "that names no priority class"),
+    ("--priority=1000", "--priority", "that names no priority class"),
     ("--qos=high --priority=low", "--qos", "`--priority=low` is said as well"),
     ("-d singleton", "--dependency", "side by side"),
     ("-d afterok:j1?afterany:j2", "--dependency", "`?` (any of them) is not understood"),
@@ -135,8 +136,9 @@ def test_a_value_that_cannot_be_is_refused_with_its_line(line: str, key: str, pr
     assert error.hint
 
 
-def test_the_class_meant_is_named() -> None:
-    assert "Did you mean `normal`?" in refusal(script("--qos=normall")).hint
+def test_a_class_that_could_be_is_left_to_the_hub() -> None:
+    assert "such as `normal`" in refusal(script("--qos=7")).hint
+    assert one(script("--qos=normall")).priority == "normall"
 
 
 def test_the_whole_script_is_what_runs_and_its_file_is_its_name() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from hutong.client.formats import folder_reader, link_names, read_jobs
 from hutong.client.formats import skypilot_keys as table
+from hutong.model.classes import HIGH, NORMAL
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId
 from hutong.model.job import Dependency, DependencyKind, JobSpec, Objective, Program, RetryPolicy
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.states import PriorityClass
 from tests.unit.client.formats.support import one, parse, refusal, said, warned
 
 
@@ -103,8 +103,8 @@ HONOURED: list[tuple[str, str, Any]] = [
     (resources("labels: {team: a}"), "labels", {"team": "a"}),
     (resources("image_id: docker:nvcr.io/x:1"), "labels", {"image": "nvcr.io/x:1"}),
     (resources("image_id:"), "labels", {}),
-    (resources("priority: 0"), "priority", PriorityClass.NORMAL),
-    (resources("priority_class: high"), "priority", PriorityClass.HIGH),
+    (resources("priority: 0"), "priority", NORMAL),
+    (resources("priority_class: high"), "priority", HIGH),
 ]  # fmt: skip
 
 
@@ -220,9 +220,9 @@ def test_what_cannot_be_honoured_is_refused_by_its_word(
             4,
             "both `any_of` and `ordered`",
         ),
-        (resources("priority: 500"), 4, "priority is one of five classes"),
-        (resources("priority: -500"), 4, "priority is one of five classes"),
-        (resources("priority_class: gold"), 4, "it is none of the words it takes"),
+        (resources("priority: 500"), 4, "priority is a class here, not a number"),
+        (resources("priority: -500"), 4, "priority is a class here, not a number"),
+        (resources("priority_class: Gold"), 4, "that names no priority class"),
         (resources("use_spot: maybe"), 4, "it is neither true nor false"),
         (resources("job_recovery: {max_restarts_on_errors: 1000}"), 4, "the limit is 100"),
         (resources("labels: {a: [b]}"), 4, "one value is wanted"),
