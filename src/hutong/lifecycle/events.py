@@ -130,6 +130,19 @@ class PlanDecided(Event, frozen=True):
     preemptions: tuple[AttemptPreempted, ...] = ()
 
 
+class OfferScaled(Event, frozen=True):
+    """The provider of a pool should run `nodes` nodes, for `job`; None where nodes go back.
+
+    `started` are the names of nodes that should exist from now on, `away` those that should not.
+    """
+
+    pool: PoolId
+    nodes: int
+    job: JobId | None = None
+    started: tuple[NodeId, ...] = ()
+    away: tuple[NodeId, ...] = ()
+
+
 class AttemptMoved(Event, frozen=True):
     """A site was seen to stage, start or run an attempt. `started_ms` is the site's clock."""
 
@@ -203,6 +216,7 @@ AnyEvent = (
     | JobAccepted
     | CancelRequested
     | PlanDecided
+    | OfferScaled
     | AttemptMoved
     | AttemptEnded
     | AttemptLost

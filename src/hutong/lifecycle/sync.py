@@ -10,7 +10,7 @@ first (`hutong.model.limits.LEASE_MARGIN_MS` covers clocks that run at different
 import msgspec
 
 from hutong.model.attempt import AttemptOrder, Observation, StopOrder
-from hutong.model.ids import AttemptId, SiteId
+from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
 from hutong.model.limits import HEARTBEAT_MS, LEASE_TTL_MS
 from hutong.model.supply import Inventory, Site
 
@@ -48,6 +48,9 @@ class SyncReply(msgspec.Struct, frozen=True, omit_defaults=True):
     journal, which the agent may forget. `resync`: the hub does not know this session (it
     takes up one that answers to it), so the next sync must be full. `more`: further orders wait,
     sync again at once. `position` is the hub's journal position as of this answer.
+
+    `wanted`: for each pool that is an offer, the nodes of it that should exist, by name; None says
+    nothing of them. A name is the hub's and never used for a second node.
     """
 
     start: tuple[AttemptOrder, ...] = ()
@@ -59,3 +62,4 @@ class SyncReply(msgspec.Struct, frozen=True, omit_defaults=True):
     more: bool = False
     draining: bool = False
     position: int = 0
+    wanted: dict[PoolId, tuple[NodeId, ...]] | None = None

@@ -159,6 +159,18 @@ class NoPoolMatches(Reason, frozen=True, tag="waiting.no_pool"):
         return f"No pool can run {self.wanted}: of all nodes {counts or 'none'} fell out."
 
 
+class NodesStarting(Reason, frozen=True, tag="waiting.starting"):
+    """A provider was asked for nodes on which it is expected to start."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("InventoryChanged",)
+    pool: str
+    nodes: int
+    ready_ms: int
+
+    def sentence(self) -> str:
+        return f"It waits for {self.nodes} node(s) of {self.pool} that a provider is starting."
+
+
 # Why a placed job is where it is
 
 
@@ -318,6 +330,16 @@ class LeaseExpired(EndReason, frozen=True, tag="site.lease_expired"):
         return f"Site {self.site} was silent until the lease ran out."
 
 
+class SpotRevoked(EndReason, frozen=True, tag="preempted.spot"):
+    """The provider took a spot node back. It costs no retry, and the job keeps its place."""
+
+    failure: ClassVar[FailureClass] = FailureClass.PREEMPTED
+    node: str
+
+    def sentence(self) -> str:
+        return f"The provider took spot node {self.node} back; the job keeps its place in the queue."
+
+
 class Fenced(EndReason, frozen=True, tag="site.fenced"):
     """The attempt ended itself because its lease had run out or a newer token exists."""
 
@@ -363,6 +385,7 @@ WaitReason = (
     | ArrayLimit
     | NoSites
     | NoPoolMatches
+    | NodesStarting
 )
 PlaceReason = BestCandidate | OnlyCandidate
 EndedReason = (
@@ -380,6 +403,7 @@ EndedReason = (
     | NodeGone
     | LeaseExpired
     | Fenced
+    | SpotRevoked
     | Resized
     | PartEnded
 )

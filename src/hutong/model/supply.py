@@ -88,8 +88,9 @@ class Offer(msgspec.Struct, frozen=True):
     """Capacity that a provider would start on request, as nodes of the pool of the same id.
 
     The pool is in the inventory from the start, with as many nodes as run. `nodes_max` bounds
-    them, `boot_ms` is the time from the request to a ready node, and `price` counts from then to
-    the end of the node. Of spot nodes `revoked_milli_per_hour` thousandths are taken back an hour.
+    them, `boot_ms` is the time from the request to a ready node. `price` is what the provider
+    takes for a node from the request to the node's end; what a job pays is the pool's price. Of
+    spot nodes `revoked_milli_per_hour` thousandths are taken back an hour.
     """
 
     pool: PoolId
@@ -110,12 +111,17 @@ class NodeCondition(StrEnum):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """One machine of a pool. `domains` are its topology domains, outermost first (spine, rack)."""
+    """One machine of a pool. `domains` are its topology domains, outermost first (spine, rack).
+
+    `ready_ms` is when a booting one is expected to be ready (Unix ms), 0 where nobody can tell.
+    A node of an offer that is down is gone for good.
+    """
 
     id: NodeId
     pool: PoolId
     domains: tuple[str, ...] = ()
     condition: NodeCondition = NodeCondition.READY
+    ready_ms: int = 0
 
 
 class Inventory(msgspec.Struct, frozen=True):

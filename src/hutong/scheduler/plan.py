@@ -7,7 +7,7 @@ placements, in the plan's order.
 import msgspec
 
 from hutong.model.attempt import GroupPlace, NodeShare
-from hutong.model.ids import AttemptId, JobId, PoolId, SiteId
+from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId
 from hutong.model.reasons import PlaceReason, WaitReason
 
 
@@ -100,11 +100,15 @@ class Resize(msgspec.Struct, frozen=True):
 
 
 class Scaling(msgspec.Struct, frozen=True):
-    """The provider of a pool should run `nodes` nodes, for `job`; None where nodes go back."""
+    """The provider of a pool should run `nodes` nodes, for `job`; None where nodes go back.
+
+    `away` are the nodes that go back; they run nothing.
+    """
 
     pool: PoolId
     nodes: int
     job: JobId | None = None
+    away: tuple[NodeId, ...] = ()
 
 
 class Deferral(msgspec.Struct, frozen=True):
