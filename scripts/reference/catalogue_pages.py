@@ -27,8 +27,9 @@ def accelerators_page() -> str:
         "Accelerators",
         f"The {sum(map(len, vendors.values()))} chip models that the catalogue knows. A job file "
         "names one by its name, by another spelling of it in any case, or by a word for several "
-        "variants. TFLOP/s are dense matrix peaks without structured sparsity; a dash is a figure "
-        "that is not published or does not apply.",
+        "variants. BF16 and FP16 TFLOP/s are dense matrix peaks without structured sparsity, FP64 and "
+        "FP32 those of the vector units; a dash is a figure that is not published or does not "
+        "apply.",
         "**declared** means that the performance figures are the word of the vendor or its "
         "partners alone: no independent public document bears them out. The scheduler uses these "
         "figures only where a job does not say its own `speed`.",
@@ -43,8 +44,8 @@ def _count(count: int, what: str) -> str:
 def _vendor_table(rows: list[Accelerator]) -> str:
     return table(
         (
-            "name", "memory GiB", "GB/s", "BF16 TFLOP/s", "FP16 TFLOP/s", "interconnect", "GB/s",
-            "W", "figures",
+            "name", "memory GiB", "GB/s", "BF16 TFLOP/s", "FP16 TFLOP/s", "FP64", "FP32",
+            "interconnect", "GB/s", "W", "figures",
         ),
         (
             (
@@ -53,6 +54,8 @@ def _vendor_table(rows: list[Accelerator]) -> str:
                 _figure(row.memory_gb_per_s),
                 _figure(row.bf16_gflops / 1000),
                 _figure(row.fp16_gflops / 1000),
+                _figure(row.fp64_gflops / 1000),
+                _figure(row.fp32_gflops / 1000),
                 row.interconnect or "-",
                 _figure(row.interconnect_gb_per_s),
                 _figure(row.tdp_watt),

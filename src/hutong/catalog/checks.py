@@ -51,11 +51,16 @@ def _a_family_word_means_one_of_the_family(rows: Rows) -> Iterator[str]:
 def _figures_are_possible(rows: Rows) -> Iterator[str]:
     for chip in rows.accelerators:
         peaks = (chip.bf16_gflops, chip.fp16_gflops)
+        vector = (chip.fp64_gflops, chip.fp32_gflops)
         others = (chip.memory_gb_per_s, chip.interconnect_gb_per_s, chip.tdp_watt)
-        if min(*peaks, *others) < 0:
+        if min(*peaks, *vector, *others) < 0:
             yield f"{chip.name} has a figure below zero"
         elif excess := _excess(chip, max(peaks)):
             yield f"{chip.name}: {max(peaks)} GFLOP/s {excess}; is that the sparse figure?"
+        if max(peaks) and max(vector) >= max(peaks):
+            yield f"{chip.name}: a vector peak is above the matrix peak; is it the matrix figure?"
+        if chip.fp64_gflops > chip.fp32_gflops:
+            yield f"{chip.name} is given more FP64 than FP32"
         if chip.memory_mib <= 0:
             yield f"{chip.name} has no memory"
 

@@ -7,7 +7,8 @@ from types import MappingProxyType
 import msgspec
 
 from hutong.catalog.distance import derived_link, fibre_latency_us, local_link
-from hutong.model.catalogue import Accelerator, Link, Region, Stack, Workload
+from hutong.model.catalogue import Accelerator, Link, Region, Stack
+from hutong.model.job import Workload
 
 # Below this likeness a suggestion confuses more than it helps.
 LIKENESS = 0.5
@@ -134,19 +135,20 @@ class Catalog:
     ) -> int | None:
         """How fast `model` is beside `reference`, in thousandths (2000 is twice as fast).
 
-        Training compares dense BF16 (FP16 where BF16 is 0), decoding memory bandwidth: upper
-        bounds by the published peaks, for want of a measurement. At least 1. None where a name is
-        unknown or a figure is not published.
+        Training compares dense BF16 (FP16 where BF16 is 0), inference memory bandwidth, science
+        FP64, else FP32: upper bounds by the published peaks, for want of a measurement. Where a
+        figure is not published for both, the dense peaks stand in. At least 1. None where a name
+        is unknown or the dense peaks are not published either.
         """
         one, other = self.find_accelerator(model), self.find_accelerator(reference)
         if one is None or other is None:
             return None
         if one is other:
             return 1000
-        figure, base = _figure(one, workload), _figure(other, workload)
-        if not figure or not base:
-            return None
-        return max(1, (figure * 1000 + base // 2) // base)
+        for figure, base in zip(_figures(one, workload), _figures(other, workload), strict=True):
+            if figure and base:
+                return max(1, (figure * 1000 + base // 2) // base)
+        return None
 
     def framework_versions(
         self, stack: str, stack_version: str, framework: str
@@ -186,9 +188,12 @@ def _pair(a: str, b: str) -> tuple[str, str]:
     return (a, b) if a <= b else (b, a)
 
 
-def _figure(row: Accelerator, workload: Workload) -> int:
+def _figures(row: Accelerator, workload: Workload) -> tuple[int, ...]:
+    """What the speed of a workload goes by, the best measure first."""
     match workload:
         case Workload.TRAINING:
-            return row.dense_gflops
-        case Workload.DECODING:
-            return row.memory_gb_per_s
+            return (row.dense_gflops,)
+        case Workload.INFERENCE:
+            return row.memory_gb_per_s, row.dense_gflops
+        case Workload.SCIENCE:
+            return row.fp64_gflops, row.fp32_gflops, row.dense_gflops

@@ -8,7 +8,7 @@ import msgspec
 
 from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
-from hutong.model.job import JobSpec
+from hutong.model.job import JobSpec, Workload
 from hutong.model.resources import Amount
 
 
@@ -93,5 +93,7 @@ class AcceleratorCatalog(Protocol):
     def find_accelerators(self, name: str) -> Sequence[KnownAccelerator]:
         """Every chip model that a name allows: a variant alone, or all of a family."""
 
-    def relative_speed_milli(self, model: str, reference: str) -> int | None:
+    def relative_speed_milli(
+        self, model: str, reference: str, workload: Workload = Workload.TRAINING
+    ) -> int | None:
         """Speed of one chip of `model` where one of `reference` is 1000; None where unknown."""

@@ -29,10 +29,16 @@ def test_a_figure_that_no_chip_reaches_is_found() -> None:
     assert "more than any chip" in _only(rows)
 
 
+def test_a_matrix_figure_in_the_place_of_a_vector_peak_is_found() -> None:
+    assert "is it the matrix figure?" in _only(_with_chip("H100-80GB", fp32_gflops=989_400))
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"memory_mib": 0}, "has no memory"),
+        ({"fp64_gflops": 9_000}, "more FP64 than FP32"),
+        ({"fp32_gflops": -1, "fp64_gflops": -1}, "below zero"),
         ({"tdp_watt": -1}, "below zero"),
         ({"stack": "cudda"}, "the stack cudda, which does not exist"),
         ({"family": "A1000"}, "names no chip of that family"),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hutong.catalog import Catalog, load_catalog
 from hutong.catalog.lookup import normal, spellings
-from hutong.model.catalogue import Workload
+from hutong.model.job import Workload
 
 CATALOG = load_catalog()
 
@@ -128,8 +128,30 @@ def test_training_speed_is_the_ratio_of_the_dense_peaks(
     assert CATALOG.relative_speed_milli(model, reference) == milli
 
 
-def test_decoding_speed_is_the_ratio_of_the_memory_bandwidths() -> None:
-    assert CATALOG.relative_speed_milli("H20", "H100", Workload.DECODING) == 1194
+def test_inference_speed_is_the_ratio_of_the_memory_bandwidths() -> None:
+    assert CATALOG.relative_speed_milli("H20", "H100", Workload.INFERENCE) == 1194
+
+
+def test_inference_goes_by_the_dense_peaks_where_a_bandwidth_is_not_published() -> None:
+    assert CATALOG.accelerators["Kunlun-P800"].memory_gb_per_s == 0
+    assert CATALOG.relative_speed_milli("P800", "A100-80GB", Workload.INFERENCE) == 1106
+
+
+@pytest.mark.parametrize(
+    ("model", "reference", "milli"),
+    [
+        ("H100-80GB", "A100-80GB", 3505),  # FP64 of both
+        ("MI250X", "A100-80GB", 4938),
+        ("H800", "A100-80GB", 103),  # what the export rules cut
+        ("RTX-4090", "V100-32GB", 165),  # a 64th of its FP32
+        ("MLU370-X8", "A100-80GB", 1231),  # FP32, for want of FP64
+        ("Ascend910B3", "A100-80GB", 1003),  # neither published: the dense peaks
+    ],
+)
+def test_science_goes_by_fp64_then_fp32_then_the_dense_peaks(
+    model: str, reference: str, milli: int
+) -> None:
+    assert CATALOG.relative_speed_milli(model, reference, Workload.SCIENCE) == milli
 
 
 def test_a_chip_is_as_fast_as_itself_even_where_nothing_is_published() -> None:
@@ -141,7 +163,8 @@ def test_a_speed_is_not_guessed() -> None:
     assert CATALOG.relative_speed_milli("MLU590-M9", "A100-80GB") is None
     assert CATALOG.relative_speed_milli("A100-80GB", "MLU590-M9") is None
     assert CATALOG.relative_speed_milli("A100-80GB", "nonesuch") is None
-    assert CATALOG.relative_speed_milli("P800", "A100-80GB", Workload.DECODING) is None
+    for workload in Workload:
+        assert CATALOG.relative_speed_milli("MLU590-M9", "H100", workload) is None
 
 
 def test_a_stacks_version_tells_which_frameworks_it_carries() -> None:
