@@ -25,7 +25,7 @@ from typing import Protocol
 import msgspec
 
 from hutong.model.attempt import AttemptOrder, Observation
-from hutong.model.ids import AttemptId
+from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.supply import Inventory
 
 
@@ -44,6 +44,8 @@ class Ability(StrEnum):
     """A task cannot use more memory than its order says."""
     DEVICES_ASSIGNED = "devices-assigned"
     """Tasks are told which accelerators are theirs."""
+    SCALES = "scales"
+    """It starts nodes at a provider and gives them back: it is a `Scaler`."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -115,3 +117,24 @@ class Connector(Protocol):
 
     async def held_lease(self) -> Lease:
         """The lease that was last held and still guards what runs, by whichever connector."""
+
+
+class Scaler(Connector, Protocol):
+    """A connector with `Ability.SCALES`, whose inventory may have offers.
+
+    A node's name travels to the provider (a tag, a client token) and is looked for there before
+    anything is started, so that a name never stands for two nodes, whoever asks how often. A node
+    that the provider took back, or that failed to start, is in the inventory as down for as long as
+    its name is wanted, and is not started again.
+    """
+
+    async def scale(self, wanted: Mapping[PoolId, tuple[NodeId, ...]]) -> None:
+        """Have exactly these nodes of offers exist, by pool; a pool that is left out has none.
+
+        Returns when it is arranged for good. What runs on a node that goes is ended. More nodes
+        than an offer's `nodes_max` are not started. Raises `connector.failed`.
+        """
+
+    def inventories(self) -> AsyncIterator[Inventory]:
+        """The inventory whenever a provider changed it: a node that was asked for, became ready,
+        is gone. One reader."""

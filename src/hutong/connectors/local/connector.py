@@ -8,6 +8,7 @@ died, the next one buries what it left; then the disk is read and told whole.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -23,11 +24,12 @@ from hutong.connectors.contract import Ability, Lease
 from hutong.connectors.local import environment, link
 from hutong.connectors.local.machine import ChipBook, check_machine, stack_of
 from hutong.connectors.local.observe import observation
+from hutong.connectors.local.provider import REVOKED, Provider
 from hutong.connectors.local.sitefile import SiteFile
 from hutong.connectors.local.workfolder import WorkFolder
 from hutong.model.attempt import AttemptOrder, Observation
 from hutong.model.errors import HutongError, refuse
-from hutong.model.ids import AttemptId, is_job
+from hutong.model.ids import AttemptId, NodeId, PoolId, is_job
 from hutong.model.limits import LOG_BYTES_PER_TASK
 from hutong.model.reasons import StartFailed
 from hutong.model.states import AttemptState
@@ -35,6 +37,9 @@ from hutong.model.supply import Inventory
 
 TIDY_S = 60.0
 RECONNECT_S = 0.5
+CLOCK_LOOK_S = 5.0
+REVOKE_LOOK_S = 1.0
+SHORTEST_S = 0.02
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +53,9 @@ class LocalConnector:
     def __init__(self, site: SiteFile, root: Path) -> None:
         self._site = site
         self._disk = WorkFolder(root, site.keep_work_hours)
+        self._provider = Provider(self._disk.root, site.inventory, site.seeds)
+        self._scaled = asyncio.Event()
+        self._on_offers: dict[AttemptId, tuple[NodeId, ...]] = {}
         self._pools = {pool.id: pool for pool in site.inventory.pools}
         self._nodes = {node.id: node.pool for node in site.inventory.nodes}
         self._stacks = {pool.id: stack_of(pool) for pool in site.inventory.pools}
@@ -70,6 +78,7 @@ class LocalConnector:
             Ability.CPU_ENFORCED: shared,
             Ability.MEMORY_ENFORCED: shared,
             Ability.DEVICES_ASSIGNED: "",
+            Ability.SCALES: "" if self._site.inventory.offers else "Its file names no offers.",
         }
 
     async def open(self) -> None:
@@ -82,11 +91,13 @@ class LocalConnector:
         check_machine(self._site.inventory)
         try:
             self._disk.make()
+            self._provider.load()
         except OSError as problem:
             raise _failed("making its folders", problem) from None
         self._link, hello = await link.connect(self._disk.root, self._heard, self._lost)
         self._lease = Lease(*hello["lease"])
         self._tasks.append(asyncio.create_task(self._tidy()))
+        self._tasks.append(asyncio.create_task(self._revoke()))
 
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -99,7 +110,51 @@ class LocalConnector:
         self._batches.put_nowait(None)
 
     async def inventory(self) -> Inventory:
-        return self._site.inventory
+        fixed, now_ms = self._site.inventory, _wall_ms()
+        return Inventory(fixed.pools, fixed.nodes + self._provider.nodes(now_ms), fixed.offers)
+
+    # Offers
+
+    async def scale(self, wanted: Mapping[PoolId, tuple[NodeId, ...]]) -> None:
+        try:
+            given_back = self._provider.scale(wanted, _wall_ms())
+        except OSError as problem:
+            raise _failed("writing down its offers", problem) from None
+        for attempt, nodes in list(self._on_offers.items()):
+            if any(node in given_back for node in nodes):
+                await self.stop(attempt, 0, "its node was given back")
+        self._scaled.set()
+
+    async def inventories(self) -> AsyncIterator[Inventory]:
+        while True:
+            self._scaled.clear()
+            yield await self.inventory()
+            now_ms = _wall_ms()
+            next_ms = self._provider.next_change_ms(now_ms)
+            # A wall clock that is set forward must not make anybody wait for its old time.
+            wait_s = CLOCK_LOOK_S if next_ms is None else (next_ms - now_ms) / 1000
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(max(wait_s, SHORTEST_S), CLOCK_LOOK_S)):
+                    await self._scaled.wait()
+
+    async def _revoke(self) -> None:
+        """Take spot nodes back when their time has come, and end what runs there."""
+        while self._site.inventory.offers:
+            now_ms = _wall_ms()
+            try:
+                for node in self._provider.revoke_due(now_ms):
+                    await self._end_on(node)
+                    self._scaled.set()
+            except OSError as problem:
+                _log.warning("the offers of %s cannot be written: %s", self._disk.root, problem)
+            next_ms = self._provider.next_change_ms(now_ms)
+            wait_s = REVOKE_LOOK_S if next_ms is None else (next_ms - now_ms) / 1000
+            await asyncio.sleep(min(max(wait_s, SHORTEST_S), REVOKE_LOOK_S))
+
+    async def _end_on(self, node: NodeId) -> None:
+        for attempt, nodes in list(self._on_offers.items()):
+            if node in nodes:
+                await self.stop(attempt, 0, f"{REVOKED}{node}")
 
     # What is here
 
@@ -110,7 +165,11 @@ class LocalConnector:
             raise _failed("reading its folder", problem) from None
         for attempt, line in found.items():
             if "end" not in line:
-                self._chips.hold(attempt, self._disk.noted_devices(attempt))
+                noted = self._disk.noted_devices(attempt)
+                self._chips.hold(attempt, noted)
+                if any(node not in self._nodes for node in noted):
+                    self._on_offers[attempt] = tuple(NodeId(node) for node in noted)
+                    await self._leave_gone(attempt)
         return tuple(observation(attempt, line) for attempt, line in found.items())
 
     async def changes(self) -> AsyncIterator[tuple[Observation, ...]]:
@@ -129,6 +188,9 @@ class LocalConnector:
     # What is asked of it
 
     async def start(self, order: AttemptOrder) -> None:
+        if gone := [share.node for share in order.nodes if self._provider.is_gone(share.node)]:
+            await self.stop(order.attempt, 0, f"{REVOKED}{gone[0]}")
+            return
         self._check(order)
         if self._disk.is_claimed(order.attempt):
             self._tell_again(order.attempt)
@@ -147,6 +209,13 @@ class LocalConnector:
             raise
         self._starting[order.attempt] = line
         self._send(line)
+        await self._leave_gone(order.attempt)
+
+    async def _leave_gone(self, attempt: AttemptId) -> None:
+        """End an attempt whose node was taken back while it was being started, or nobody looked."""
+        for node in self._on_offers.get(attempt, ()):
+            if self._provider.is_gone(node):
+                await self.stop(attempt, 0, f"{REVOKED}{node}")
 
     async def stop(self, attempt: AttemptId, grace_ms: int, why: str) -> None:
         self._disk.folder(attempt)  # refuses what is no name
@@ -175,7 +244,8 @@ class LocalConnector:
         if order.pool not in self._pools:
             problem = f"there is no pool {order.pool}"
         for share in order.nodes:
-            if self._nodes.get(share.node) != order.pool:
+            home = self._nodes.get(share.node) or self._provider.pool_of(share.node, _wall_ms())
+            if home != order.pool:
                 problem = f"pool {order.pool} has no node {share.node}"
         if problem:
             advice = "The site's inventory has changed; the hub hears of it."
@@ -189,6 +259,9 @@ class LocalConnector:
         if order.needs.accelerator_milli and not pool.declared:
             held, chips = self._chips.take(order)
             self._disk.note_devices(order.attempt, held)
+        if any(share.node not in self._nodes for share in order.nodes):
+            self._on_offers[order.attempt] = tuple(share.node for share in order.nodes)
+            self._disk.note_devices(order.attempt, {share.node: [] for share in order.nodes})
         around = environment.Surroundings(
             site=self._site.site.id,
             folder=prepared.folder,
@@ -238,6 +311,7 @@ class LocalConnector:
             if seen.state is AttemptState.ENDED:
                 self._stopping.pop(attempt, None)
                 self._chips.give_back(attempt)
+                self._on_offers.pop(attempt, None)
             batch.append(seen)
         self._batches.put_nowait(tuple(batch))
 
@@ -277,6 +351,10 @@ class LocalConnector:
             except OSError as problem:
                 _log.warning("%s cannot be tidied: %s", self._disk.root, problem)
             await asyncio.sleep(TIDY_S)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _line(**fields: Any) -> bytes:

@@ -1,5 +1,6 @@
 """What an attempt's record says, as an observation."""
 
+from hutong.connectors.local.provider import REVOKED
 from hutong.connectors.local.record import Line
 from hutong.model.attempt import Observation
 from hutong.model.ids import AttemptId
@@ -11,6 +12,7 @@ from hutong.model.reasons import (
     Fenced,
     ProcessLost,
     Signalled,
+    SpotRevoked,
     StartFailed,
     TimeLimit,
 )
@@ -40,7 +42,8 @@ def _reason(end: Line) -> EndedReason:
         case "time_limit":
             return TimeLimit(end["limit_ms"])
         case "fenced":
-            return Fenced()
+            why = str(end.get("why", ""))
+            return SpotRevoked(why[len(REVOKED) :]) if why.startswith(REVOKED) else Fenced()
         case "not_found":
             return CommandNotFound(end["problem"])
         case "start_failed":

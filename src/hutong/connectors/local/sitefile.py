@@ -16,6 +16,7 @@ import yaml
 from hutong.catalog import load_catalog
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import NodeId, PoolId, RegionId, SiteId, is_name
+from hutong.model.job import Terms
 from hutong.model.limits import (
     SITE_NODES,
     SITE_POOLS,
@@ -28,6 +29,7 @@ from hutong.model.supply import (
     Inventory,
     Node,
     NodeCondition,
+    Offer,
     Pool,
     PriceBook,
     Site,
@@ -70,6 +72,22 @@ class _Pool(_Strict, frozen=True):
     boot_s: int = 0
 
 
+class _Offer(_Strict, frozen=True):
+    name: str
+    nodes_max: int
+    cpus: Decimal
+    memory: str
+    accelerator: str = ""
+    count: int = 0
+    interconnect: str = ""
+    software: dict[str, str] = {}
+    price: _Price = _Price()
+    terms: Terms = Terms.ON_DEMAND
+    boot_s: Decimal = Decimal(0)
+    revoked_per_hour: Decimal = Decimal(0)
+    seed: int = 0
+
+
 class _File(_Strict, frozen=True):
     site: str
     owner: str
@@ -78,14 +96,16 @@ class _File(_Strict, frozen=True):
     pools: list[_Pool]
     kind: str = "local"
     keep_work_hours: int = KEEP_WORK_HOURS
+    offers: list[_Offer] = []
 
 
 class SiteFile(msgspec.Struct, frozen=True):
-    """A site as its file describes it. `keep_work_hours`: see `workfolder`."""
+    """A site as its file describes it. `keep_work_hours`: see `workfolder`; `seeds`: `provider`."""
 
     site: Site
     inventory: Inventory
     keep_work_hours: int = KEEP_WORK_HOURS
+    seeds: dict[PoolId, int] = {}
 
 
 def read_site_file(path: Path) -> SiteFile:
@@ -223,7 +243,18 @@ def _keys_at(path: str) -> list[str]:
         shape = _Price
     elif path.startswith("$.pools["):
         shape = _Pool
+    elif path.startswith("$.offers["):
+        shape = _Offer
     return list(shape.__struct_fields__)
+
+
+def _slot(offer: _Offer) -> _Pool:
+    """The pool of an offer, whose nodes are further counted slots of this machine."""
+    shared = {name: getattr(offer, name) for name in _SHARED}
+    return _Pool(nodes=0, declared=True, **shared)
+
+
+_SHARED = ("name", "cpus", "memory", "accelerator", "count", "interconnect", "software", "price")
 
 
 class _Reader:
@@ -243,7 +274,7 @@ class _Reader:
         for key in ("owner", "region", "jurisdiction"):
             if not getattr(file, key).strip():
                 raise page.bad(f"$.{key}", "it is empty", "Every site says whose and where it is.")
-        if not 1 <= len(file.pools) <= SITE_POOLS:
+        if not 1 <= len(file.pools) + len(file.offers) <= SITE_POOLS:
             raise page.bad("$.pools", f"there are {len(file.pools)}", f"1 to {SITE_POOLS}.")
         if not 0 <= file.keep_work_hours <= 24 * 366:
             raise page.bad("$.keep_work_hours", "it is out of range", "0 to 8784.")
@@ -264,7 +295,32 @@ class _Reader:
                 raise page.bad(f"{path}.name", "another pool has that name", "Rename one.")
             pools.append(pool)
             nodes.extend(self.nodes(entry, pool, path))
-        return SiteFile(site, Inventory(tuple(pools), tuple(nodes)), file.keep_work_hours)
+        offers, seeds = [], {}
+        for index, entry_of in enumerate(file.offers):
+            path = f"$.offers[{index}]"
+            pool = self.pool(_slot(entry_of), path)
+            if any(pool.id == other.id for other in pools):
+                raise page.bad(f"{path}.name", "another pool has that name", "Rename one.")
+            pools.append(pool)
+            offers.append(self.offer(entry_of, pool, path))
+            seeds[pool.id] = entry_of.seed
+        inventory = Inventory(tuple(pools), tuple(nodes), tuple(offers))
+        return SiteFile(site, inventory, file.keep_work_hours, seeds)
+
+    def offer(self, entry: _Offer, pool: Pool, path: str) -> Offer:
+        bad = self.page.bad
+        if not 1 <= entry.nodes_max <= SITE_NODES:
+            raise bad(f"{path}.nodes_max", "it is out of range", f"1 to {SITE_NODES}.")
+        if not 0 <= entry.boot_s <= 24 * 3600:
+            raise bad(f"{path}.boot_s", "it is out of range", "Seconds, up to a day.")
+        if not 0 <= entry.revoked_per_hour <= 3600:
+            raise bad(f"{path}.revoked_per_hour", "it is out of range", "Times an hour, to 3600.")
+        if entry.revoked_per_hour and entry.terms is not Terms.SPOT:
+            raise bad(f"{path}.revoked_per_hour", "only spot nodes are", "Set `terms: spot`.")
+        return Offer(
+            pool.id, entry.terms, entry.nodes_max, round(entry.boot_s * 1000), pool.price,
+            round(entry.revoked_per_hour * 1000),
+        )  # fmt: skip
 
     def pool(self, entry: _Pool, path: str) -> Pool:
         bad = self.page.bad
