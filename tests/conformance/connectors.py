@@ -42,6 +42,13 @@ pools:
 """
 
 
+SITE_WITH_OFFERS = SITE + b"""
+offers:
+  - {name: burst, nodes_max: 2, cpus: 4, memory: 4GiB, boot_s: 0.3}
+  - {name: never, nodes_max: 4, cpus: 4, memory: 4GiB, boot_s: 3600}
+  - {name: spot, nodes_max: 4, cpus: 4, memory: 4GiB, terms: spot, revoked_per_hour: 3600, seed: 4}
+"""
+
 def order(which: int = 1, /, **changes: object) -> AttemptOrder:
     """An order for attempt 1 of job `which`, one task on the first node unless told otherwise."""
     plain = AttemptOrder(
@@ -76,6 +83,9 @@ class Rig(Protocol):
         """Let go on what awaits this word."""
 
     async def crash(self) -> None:
+    def revoke(self, node: NodeId) -> None:
+        """Have the provider take a spot node back."""
+
         """Have the connector die and another one come."""
 
     async def leave(self) -> None:
@@ -85,8 +95,8 @@ class Rig(Protocol):
 class MemoryRig:
     """The twin."""
 
-    def __init__(self) -> None:
-        self._site = MemorySite(parse_site_file(SITE, "lab").inventory)
+    def __init__(self, site: bytes = SITE) -> None:
+        self._site = MemorySite(parse_site_file(site, "lab").inventory)
         self._acts: dict[str, list[Sequence[Act]]] = {}
         self._site.play = lambda order, rank: self._acts[order.attempt][rank]
         self.connector: Connector = MemoryConnector(self._site)
@@ -101,6 +111,9 @@ class MemoryRig:
         self._site.release(word)
 
     async def crash(self) -> None:
+    def revoke(self, node: NodeId) -> None:
+        self._site.revoke(node)
+
         self.connector = MemoryConnector(self._site)
         await self.connector.open()
 
@@ -111,8 +124,8 @@ class MemoryRig:
 class LocalRig:
     """Real processes. The acts become a shell script."""
 
-    def __init__(self, folder: Path) -> None:
-        self._site = parse_site_file(SITE, "lab")
+    def __init__(self, folder: Path, site: bytes = SITE) -> None:
+        self._site = parse_site_file(site, "lab")
         self._root = folder / "site"
         self._words = folder / "words"
         self._words.mkdir()
@@ -152,6 +165,9 @@ class LocalRig:
     async def crash(self) -> None:
         # What a kill leaves: a connection that is gone, and nothing said before.
         assert isinstance(self.connector, LocalConnector)
+    def revoke(self, node: NodeId) -> None:
+        """Its seed sees to that within a second."""
+
         old = self.connector
         await old.close()
         self.connector = LocalConnector(self._site, self._root)

@@ -15,7 +15,7 @@ import msgspec
 from hutong.connectors.contract import Ability, Lease
 from hutong.model.attempt import AttemptOrder, Observation
 from hutong.model.errors import HutongError, refuse
-from hutong.model.ids import AttemptId
+from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.reasons import (
     CommandNotFound,
     Completed,
@@ -23,10 +23,11 @@ from hutong.model.reasons import (
     ExitCode,
     Fenced,
     Signalled,
+    SpotRevoked,
     TimeLimit,
 )
 from hutong.model.states import AttemptState
-from hutong.model.supply import Inventory
+from hutong.model.supply import Inventory, Node, NodeCondition
 
 
 class Print(msgspec.Struct, frozen=True, tag=True):
@@ -88,12 +89,15 @@ class _Task:
 class _Run:
     """One attempt: `seen` is what is told of it, `reason` why it ends once that is known."""
 
-    def __init__(self, seen: Observation, acts: Sequence[Sequence[Act]] = ()) -> None:
+    def __init__(
+        self, seen: Observation, acts: Sequence[Sequence[Act]] = (), nodes: Sequence[NodeId] = ()
+    ) -> None:
         self.seen = seen
         self.tasks = [_Task(of_task) for of_task in acts]
         self.reason: EndedReason | None = None
         self.kill_at_s: float | None = None
         self.grace_ms = 0
+        self.nodes = nodes
 
     @property
     def is_live(self) -> bool:
@@ -117,6 +121,9 @@ class MemorySite:
         self._timer: asyncio.TimerHandle | None = None
 
     def release(self, word: str) -> None:
+        self.supply_listener: Callable[[], None] = _nothing
+        self.offered: dict[NodeId, Node] = {}
+        """Nodes of offers that were started and not given back, by name."""
         """Let everything go on that awaits this word, now or later."""
         self._released[word] = None
         for run in list(self.runs.values()):
@@ -136,7 +143,12 @@ class MemorySite:
         if any(isinstance(act, Missing) for of_task in acts for act in of_task):
             self._never_start(attempt, CommandNotFound("acted: command not found"))
             return
-        run = _Run(Observation(attempt, AttemptState.RUNNING, _wall_ms()), acts)
+        nodes = [share.node for share in order.nodes]
+        for node in nodes:
+            if node in self.offered and not _is_up(self.offered[node]):
+                self._never_start(attempt, SpotRevoked(node))
+                return
+        run = _Run(Observation(attempt, AttemptState.RUNNING, _wall_ms()), acts, nodes)
         run.grace_ms = order.grace_ms
         self.runs[attempt] = run
         self.listener(run.seen)
@@ -165,6 +177,49 @@ class MemorySite:
         end = Observation(attempt, AttemptState.ENDED, ended_ms=_wall_ms(), ended=reason)
         self.runs[attempt] = _Run(end)
         self.listener(end)
+    # Offers
+
+    def whole_inventory(self) -> Inventory:
+        """The inventory with the nodes of offers."""
+        fixed = self.inventory
+        return Inventory(fixed.pools, (*fixed.nodes, *self.offered.values()), fixed.offers)
+
+    def scale(self, wanted: Mapping[PoolId, tuple[NodeId, ...]]) -> None:
+        """Have these nodes exist and no others of an offer."""
+        offers = {offer.pool: offer for offer in self.inventory.offers}
+        names = {name: pool for pool in wanted for name in wanted[pool] if pool in offers}
+        for name in [name for name in self.offered if name not in names]:
+            del self.offered[name]
+            self._end_on(name, Fenced())
+        for name, pool in names.items():
+            alive = [n for n in self.offered.values() if n.pool == pool and _is_up(n)]
+            if name not in self.offered and len(alive) < offers[pool].nodes_max:
+                boot_ms = offers[pool].boot_ms
+                ready_ms = _wall_ms() + boot_ms
+                self.offered[name] = Node(name, pool, (), NodeCondition.BOOTING, ready_ms)
+                _later(boot_ms, self._ready, name)
+        self.supply_listener()
+
+    def revoke(self, name: NodeId) -> None:
+        """A spot node is taken back, with what runs on it."""
+        self._set_condition(name, NodeCondition.DOWN)
+        self._end_on(name, SpotRevoked(name))
+
+    def _ready(self, name: NodeId) -> None:
+        node = self.offered.get(name)
+        if node is not None and node.condition is NodeCondition.BOOTING:
+            self._set_condition(name, NodeCondition.READY)
+
+    def _set_condition(self, name: NodeId, condition: NodeCondition) -> None:
+        node = self.offered[name]
+        self.offered[name] = msgspec.structs.replace(node, condition=condition)
+        self.supply_listener()
+
+    def _end_on(self, name: NodeId, reason: EndedReason) -> None:
+        for run in list(self.runs.values()):
+            if name in run.nodes:
+                self._end(run, reason, 0)
+
 
     def _watch_lease(self) -> None:
         if self._timer is not None:
@@ -188,7 +243,7 @@ class MemorySite:
         if not run.is_live:
             return
         for rank, task in enumerate(run.tasks):
-            while task.code is None and self._act(task):
+            while task.code is None and self._act(run, task):
                 pass
             if task.code and run.reason is None:
                 failed = Signalled(-task.code, rank) if task.code < 0 else ExitCode(task.code, rank)
@@ -204,7 +259,7 @@ class MemorySite:
             )
             self.listener(run.seen)
 
-    def _act(self, task: _Task) -> bool:
+    def _act(self, run: _Run, task: _Task) -> bool:
         """Do one act; say whether the next can be done."""
         match task.acts[0] if task.acts else Exit(0):
             case Print(data):
@@ -256,10 +311,14 @@ class MemoryConnector:
 
     def abilities(self) -> Mapping[Ability, str]:
         acted = "Nothing really runs here."
-        can = (Ability.LOGS_WHILE_RUNNING, Ability.GANG_OVER_NODES, Ability.LEASE_ALONE)
+        can = (
+            Ability.LOGS_WHILE_RUNNING, Ability.GANG_OVER_NODES, Ability.LEASE_ALONE,
+            Ability.SCALES,
+        )  # fmt: skip
         return {ability: "" if ability in can else acted for ability in Ability}
 
     async def open(self) -> None:
+        self._supply_changed = asyncio.Event()
         self.site.listener = lambda seen: self._batches.put_nowait((seen,))
 
     async def close(self) -> None:
@@ -267,10 +326,22 @@ class MemoryConnector:
         self._batches.put_nowait(None)
 
     async def inventory(self) -> Inventory:
-        return self.site.inventory
+        return self.site.whole_inventory()
+
+    async def scale(self, wanted: Mapping[PoolId, tuple[NodeId, ...]]) -> None:
+        self._may_fail()
+        self.site.scale(wanted)
+
+    async def inventories(self) -> AsyncIterator[Inventory]:
+        while True:
+            self._supply_changed.clear()
+            yield self.site.whole_inventory()
+            await self._supply_changed.wait()
+        self.site.supply_listener = self._supply_changed.set
 
     async def scan(self) -> tuple[Observation, ...]:
         return tuple(run.seen for run in self.site.runs.values())
+        self.site.supply_listener = _nothing
 
     async def start(self, order: AttemptOrder) -> None:
         self._may_fail()
@@ -323,3 +394,11 @@ def _wall_ms() -> int:
 
 def _later(delay_ms: int, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_later(delay_ms / 1000, call, *args)
+def _nothing() -> None:
+    pass
+
+
+def _is_up(node: Node) -> bool:
+    return node.condition is not NodeCondition.DOWN
+
+

@@ -1,8 +1,8 @@
-"""A provider that this machine plays: nodes of offers that are started, become ready, are taken back.
+"""A provider that this machine plays: nodes of offers are started, get ready, are taken back.
 
 Theory of operation. What should exist is a set of names, told again and again. A name that is not
 on record is started, which means that it is written down with the time at which it will be ready
-and, on spot terms, the time at which it will be taken back. A node on record whose name is no longer
+and, on spot terms, the time at which it is taken back. A node on record whose name is no longer
 told is given back. A node that was taken back stays on record as long as its name is told, so that
 it is never started a second time. The record is one small file, replaced whole before anything is
 said of it: whoever comes after a crash goes on from it.
