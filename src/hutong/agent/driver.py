@@ -13,20 +13,21 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from zlib import crc32
 
 import msgspec
 
 from hutong.agent.hub import HubClient, HubError
 from hutong.agent.logs import LogSender
-from hutong.connectors.contract import Connector, Lease
+from hutong.connectors.contract import Ability, Connector, Lease, Scaler
 from hutong.lifecycle.agent_events import (
     AgentEvent,
     Forget,
     HoldLease,
     InventoryChanged,
     Poked,
+    Scale,
     Seen,
     SendSync,
     Start,
@@ -40,7 +41,7 @@ from hutong.lifecycle.agent_events import (
 from hutong.lifecycle.agent_machine import RETRY_FIRST_MS, RETRY_MOST_MS, AgentMachine
 from hutong.model.attempt import AttemptOrder, Observation
 from hutong.model.errors import HutongError
-from hutong.model.ids import AttemptId
+from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.reasons import StartFailed
 from hutong.model.states import AttemptState
 from hutong.model.supply import Site
@@ -82,6 +83,8 @@ class Agent:
         self._alarm_at_ms: int | None = None
         self._trouble = ""
         self._failed_starts: dict[AttemptId, str] = {}
+        self._wanted: dict[PoolId, tuple[NodeId, ...]] = {}
+        self._asked_to_scale = asyncio.Event()
         self._machine: AgentMachine | None = None
         self._group: asyncio.TaskGroup | None = None
 
@@ -103,6 +106,10 @@ class Agent:
                 for task in (self._perform(), self._watch(), self._listen(), self._logs.run()):
                     self._group.create_task(task)
                 self._group.create_task(self._take_stock())
+                if not self._connector.abilities()[Ability.SCALES]:
+                    scaler = cast(Scaler, self._connector)
+                    self._group.create_task(self._scale(scaler))
+                    self._group.create_task(self._watch_provider(scaler))
                 for lane in self._lanes:
                     self._group.create_task(self._work(lane))
                 for seen in found:
@@ -123,6 +130,9 @@ class Agent:
         for effect in self.machine.handle(event, boot_ms()):
             if isinstance(effect, SendSync):
                 self._spawn(self._sync(effect))
+            elif isinstance(effect, Scale):
+                self._wanted = effect.wanted
+                self._asked_to_scale.set()
             else:
                 self._effects.put_nowait(effect)
         self._set_alarm()
@@ -213,6 +223,24 @@ class Agent:
             except HutongError as problem:
                 _log.warning("the inventory cannot be read: %s", problem)
                 continue
+            if inventory != self.machine.inventory:
+                self._feed(InventoryChanged(inventory))
+
+    async def _scale(self, scaler: Scaler) -> None:
+        """Have the nodes of offers exist that were wanted last; try until they do."""
+        while True:
+            await self._asked_to_scale.wait()
+            self._asked_to_scale.clear()
+            try:
+                await scaler.scale(self._wanted)
+            except Exception as failure:  # a connector's bug must not stop the site
+                _log.warning("nodes of offers cannot be had: %s", _sentence(failure))
+                self._asked_to_scale.set()
+                await asyncio.sleep(AGAIN_S)
+
+    async def _watch_provider(self, scaler: Scaler) -> None:
+        """Tell the machine when a provider changed what there is."""
+        async for inventory in scaler.inventories():
             if inventory != self.machine.inventory:
                 self._feed(InventoryChanged(inventory))
 

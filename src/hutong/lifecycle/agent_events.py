@@ -4,7 +4,7 @@ import msgspec
 
 from hutong.lifecycle.sync import SyncReply, SyncRequest
 from hutong.model.attempt import AttemptOrder, Observation
-from hutong.model.ids import AttemptId
+from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.reasons import EndedReason
 from hutong.model.supply import Inventory
 
@@ -104,4 +104,10 @@ class HoldLease(msgspec.Struct, frozen=True):
     grace_ms: int
 
 
-AgentEffect = SendSync | Start | Stop | Forget | HoldLease
+class Scale(msgspec.Struct, frozen=True):
+    """Have exactly these nodes of offers exist, by pool. A later one takes the place of this."""
+
+    wanted: dict[PoolId, tuple[NodeId, ...]]
+
+
+AgentEffect = SendSync | Start | Stop | Forget | HoldLease | Scale

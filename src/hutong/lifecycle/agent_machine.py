@@ -33,6 +33,7 @@ from hutong.lifecycle.agent_events import (
     HoldLease,
     InventoryChanged,
     Poked,
+    Scale,
     Seen,
     SendSync,
     Start,
@@ -46,7 +47,7 @@ from hutong.lifecycle.agent_events import (
 from hutong.lifecycle.sync import SyncRequest
 from hutong.model.attempt import AttemptOrder, Observation, StopOrder
 from hutong.model.errors import refuse
-from hutong.model.ids import AttemptId
+from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.limits import DEFAULT_GRACE_MS, HEARTBEAT_MS, SYNC_OBSERVATIONS
 from hutong.model.reasons import EndedReason, Fenced
 from hutong.model.states import ATTEMPT_MOVES, AttemptState
@@ -107,6 +108,7 @@ class AgentMachine:
         self._beat_at_ms = 0
         self._failures = 0
         self._heard = 0
+        self._scaled: dict[PoolId, tuple[NodeId, ...]] | None = None
         # The lease
         self._lease_until_ms = 0
         self._lease_grace_ms = 0
@@ -243,6 +245,9 @@ class AgentMachine:
         self._heard = reply.position
         self.draining = reply.draining
         self._renew(reply.lease_ttl_ms)
+        if reply.wanted is not None and reply.wanted != self._scaled:
+            self._scaled = reply.wanted
+            self._effects.append(Scale(reply.wanted))
         for settled in reply.settled:
             self._settle(settled)
         for stop in reply.stop:
