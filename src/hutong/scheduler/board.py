@@ -11,8 +11,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from hutong.model.ids import JobId
-from hutong.scheduler.columns import Need, PoolColumns, Rows
-from hutong.scheduler.fit import Reserved, Room, Share, Stream, capacity, pack
+from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
+from hutong.scheduler.fit import (
+    NO_MASK,
+    Index,
+    Reserved,
+    Room,
+    Share,
+    capacity,
+    pack,
+    pack_rows,
+    vector_for,
+)
+from hutong.scheduler.gang_room import earliest_laid, fitting
 from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import Added, Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest
@@ -26,13 +37,14 @@ class Lane:
     """One pool on the board. `closed_by` holder, if any, keeps the pool to itself."""
 
     __slots__ = (
-        "added", "ahead", "closed_by", "columns", "evicted", "free", "free_version", "holds",
-        "live", "outlook", "owned", "reserved", "rough", "trail",
+        "_index", "added", "ahead", "closed_by", "columns", "evicted", "free", "free_version",
+        "holds", "live", "outlook", "owned", "reserved", "rough", "trail",
     )  # fmt: skip
 
     def __init__(self, columns: PoolColumns) -> None:
         self.live = columns
         self.columns = columns
+        self._index: Index | None = None
         self.owned = False
         self.holds: list[Hold] = []
         self.reserved: Reserved | None = None
@@ -46,9 +58,20 @@ class Lane:
         self.closed_by: JobId | None = None
         self.trail: tuple[tuple[Need, int, int], ...] = ()
 
-    def now(self) -> PoolColumns:
-        """The pool's columns as the cycle leaves them so far."""
-        return self.columns
+    @property
+    def index(self) -> Index:
+        """The index of the pool as the cycle leaves it so far."""
+        if self._index is None:
+            self._index = Index(self.columns)
+        return self._index
+
+    def own(self) -> Index:
+        """Give the cycle columns of its own, to place on."""
+        index = self.index
+        if not self.owned:
+            self.columns, self.owned = self.live.copy(), True
+            index.columns = self.columns
+        return index
 
     @property
     def pristine(self) -> bool:
@@ -97,16 +120,18 @@ class Fitting:
     """
 
     __slots__ = (
-        "_end_ms", "_fence", "_lane", "_option", "_stream", "_tasks", "exhausted", "fits_count",
-        "held_by", "lasting",
+        "_allowed", "_end_ms", "_fence", "_lane", "_need", "_option", "_tasks", "exhausted",
+        "fits_count", "held_by", "lasting",
     )  # fmt: skip
 
     def __init__(self, board: "Board", option: Option, tasks: int) -> None:
-        self._lane = board.lane(option.columns)
+        lane = board.lane(option.columns)
+        self._lane = lane
         self._option = option
         self._tasks = tasks
         self._end_ms = board.now_ms + option.boot_ms + option.bound_ms
-        self._stream: Stream | None = None
+        self._need = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
+        self._allowed: Mask = NO_MASK
         self._fence: PoolFence | None = None
         self.exhausted = False
         self.lasting = False
@@ -132,21 +157,34 @@ class Fitting:
 
     def _row(self) -> int:
         """The tightest node that holds the whole gang, or -1."""
-        key = (self._option.need, self._tasks)
         lane = self._lane
-        if self._stream is None:
-            if lane.live.memo.get(key) == lane.live.growth:
-                self.lasting = True
-                return -1
-            self._fence = PoolFence(lane, self._option.need, self._tasks, self._end_ms)
-            self._stream = Stream(lane.now, self._option.need, self._tasks, self._fence)
-            if not self._stream.fits and not lane.owned:
+        key = (self._option.need, self._tasks)
+        if lane.live.memo.get(key) == lane.live.growth:
+            self.lasting = True
+            return -1
+        row = lane.index.tightest(self._need, self._allowed)
+        if row < 0:
+            if not len(self._allowed) and not lane.owned:
                 self.lasting = True
                 remember(lane.live, key, lane.live.growth)
-        row = self._stream.row()
-        if row < 0 and self._stream.fenced and self._fence is not None:
+            return -1
+        while row >= 0 and lane.holds and self._is_barred(row):
+            row = lane.index.tightest(self._need, self._allowed)
+        if row < 0 and self._fence is not None:
             self.held_by = self._fence.barred_by
         return row
+
+    def _is_barred(self, row: int) -> bool:
+        """Whether a reservation forbids a row; then it is not asked for again."""
+        if self._fence is None:
+            self._fence = PoolFence(self._lane, self._option.need, self._tasks, self._end_ms)
+        if not self._fence.bars(row):
+            return False
+        if not len(self._allowed):
+            self._allowed = np.ones(len(self._lane.columns.ids), np.bool_)
+            self._allowed[self._fence.barred_rows()] = False
+        self._allowed[row] = False
+        return True
 
     def _spread(self) -> Sequence[Share]:
         """Nodes for a gang that no single node holds."""
@@ -155,20 +193,25 @@ class Fitting:
         if (known := lane.live.memo.get(key)) is not None and known[0] == lane.live.growth:
             self.lasting, self.fits_count = True, known[1]
             return ()
-        by_row = capacity(Room(lane.columns), need, tasks)
-        self.fits_count = min(int(by_row.sum()), tasks)
+        index = lane.index
+        rows, holds = index.gather(self._need, self._allowed)
+        self.fits_count = min(int(holds.sum()), tasks)
         if self.fits_count < tasks:
             self.lasting = not lane.owned
             if self.lasting:
                 remember(lane.live, key, (lane.live.growth, self.fits_count))
             return ()
         self.lasting = False
-        for hold in lane.holds:
-            if self._end_ms > hold.start_ms:
-                by_row[hold.rows] = np.minimum(by_row[hold.rows], hold.left(need, tasks))
-                if int(by_row.sum()) < tasks:
-                    self.held_by = hold.holder
-                    return ()
+        held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
+        if not held:
+            return pack_rows(rows, holds, tasks, lane.live.codes)
+        by_row = np.zeros(len(lane.columns.ids), np.int64)
+        by_row[rows] = holds
+        for hold in held:
+            by_row[hold.rows] = np.minimum(by_row[hold.rows], hold.left(need, tasks))
+            if int(by_row.sum()) < tasks:
+                self.held_by = hold.holder
+                return ()
         return pack(by_row, tasks, option.columns.domains)
 
 
@@ -189,26 +232,24 @@ class Board:
     def fits_now(self, option: Option, tasks: int) -> int:
         """How many tasks of a gang an option's pool holds now, reservations apart, at most all."""
         lane = self.lane(option.columns)
-        key = (option.need, tasks, "count")
+        key = (option.need, tasks, option.within if option.laid else "count")
         known = None if lane.owned else lane.live.memo.get(key)
         if known is not None and known[0] == lane.live.version:
             return int(known[1])
-        fitting = min(int(capacity(Room(lane.columns), option.need, tasks).sum()), tasks)
+        fits = fitting(capacity(Room(lane.columns), option.need, tasks), tasks, option)
         if not lane.owned:
-            remember(lane.live, key, (lane.live.version, fitting))
-        return fitting
+            remember(lane.live, key, (lane.live.version, fits))
+        return fits
 
     def place(self, option: Option, shares: Sequence[Share]) -> None:
         """Take room for a gang that starts now."""
         lane, need, now_ms = self.lane(option.columns), option.need, self.now_ms
-        if not lane.owned:
-            lane.columns, lane.owned = lane.live.copy(), True
-        columns = lane.columns
+        index = lane.own()
         end_ms = clamp_time(now_ms + option.boot_ms + option.run_ms)
         bound_ms = now_ms + option.boot_ms + option.bound_ms
         basis = BASES.index(option.basis)
         for row, tasks in shares:
-            parts = columns.take(row, need, tasks)
+            parts = index.take(row, need, tasks)
             lane.added.append(Added(end_ms, basis, row, tasks, need, parts))
             for hold in lane.holds:
                 if bound_ms > hold.start_ms:
@@ -256,16 +297,22 @@ class Board:
         """The earliest time a gang fits an option's pool beside the reservations made so far."""
         lane = self.lane(option.columns)
         outlook = self.outlook(option.columns)
-        key = (lane.trail, option.need, tasks)
+        key = (lane.trail, option.need, tasks, (option.within, option.layout))
         memo = lane.live.memo
         lasting = lane.pristine and outlook.valid_until_ms > self.now_ms
         if lasting and (known := memo.get(key)) is not None and known[0] == lane.live.version:
             found: Found | None = known[1]
             return found
-        found = earliest(
-            lane.columns, outlook, option.need, tasks,
-            holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
-        )  # fmt: skip
+        if option.laid:
+            found = earliest_laid(
+                option, outlook, tasks,
+                columns=lane.columns, holds=lane.holds, now_ms=self.now_ms,
+            )  # fmt: skip
+        else:
+            found = earliest(
+                lane.columns, outlook, option.need, tasks,
+                holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
+            )  # fmt: skip
         if lasting and (found is None or found.start_ms > self.now_ms):
             remember(lane.live, key, (lane.live.version, found))
         return found

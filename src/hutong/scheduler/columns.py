@@ -1,6 +1,7 @@
 """The nodes of one pool as columns, and what runs on them as slots.
 
-Theory of operation. Row `r` of every node column is one node. `free_cpu` and `free_mem` are what
+Theory of operation. Row `r` of every node column is one node; the columns lie side by side in the
+table `node`, which the kernels compute on (see `kernels.nodes`). `free_cpu` and `free_mem` are what
 live attempts leave (they go below zero when a node shrank under running work). `chips[r, c]` is
 what is left of chip `c` in thousandths, so that a fraction never spans two chips; `whole[r]` counts
 the chips that are wholly free and is kept beside it because most decisions need nothing else. What
@@ -26,6 +27,7 @@ from hutong.model.ids import NodeId
 from hutong.model.limits import TASK_ACCELERATOR_MILLI
 from hutong.model.resources import Amount
 from hutong.model.supply import Node, NodeCondition, Pool
+from hutong.scheduler.kernels import active, layout
 from hutong.scheduler.shapes import WHOLE_MILLI
 
 Ints = NDArray[np.int64]
@@ -37,8 +39,8 @@ AMOUNT_MAX = 2**50
 """Amounts beyond this (a pebibyte in MiB, and more) are cut, so that sums stay in 64 bits."""
 
 _CHIPS_MAX = TASK_ACCELERATOR_MILLI // WHOLE_MILLI
-_CHIP_SHIFT = 16
-_MILLI_MASK = (1 << _CHIP_SHIFT) - 1
+_NEEDS_KEPT = 100_000
+_vectors: dict["Need", Ints] = {}
 
 
 class Need(msgspec.Struct, frozen=True, gc=False):
@@ -62,6 +64,17 @@ def need_of(cpu_milli: int, memory_mib: int, accelerator_milli: int, *, exclusiv
     return Need(clamp(max(cpu_milli, 0)), clamp(max(memory_mib, 0)), milli, chips, exclusive)
 
 
+def vector_of(need: Need) -> Ints:
+    """A need as the kernels take it, for one task; kept, and never to be written to."""
+    found = _vectors.get(need)
+    if found is None:
+        if len(_vectors) >= _NEEDS_KEPT:
+            _vectors.clear()
+        places = (need.cpu, need.mem, need.chips, need.milli, 1, int(need.exclusive), 1, 0)
+        found = _vectors[need] = np.array(places, np.int64)
+    return found
+
+
 def amount_of(need: Need) -> Amount:
     """What a task takes, as an amount."""
     return Amount(need.cpu, need.mem, need.milli)
@@ -77,7 +90,8 @@ class Slots:
 
     __slots__ = (
         "attempt", "basis", "chips", "class_code", "cpu", "end", "evictable", "exclusive",
-        "fraction", "holes", "mem", "milli", "row", "size", "started", "stopping", "whole",
+        "fraction", "holes", "interval", "mem", "milli", "row", "saved", "size", "started",
+        "stopping", "weight", "weight_cpu", "whole",
     )  # fmt: skip
 
     def __init__(self, chips_count: int, capacity: int = 8) -> None:
@@ -96,6 +110,10 @@ class Slots:
         self.class_code = np.zeros(capacity, np.int16)
         self.started = np.zeros(capacity, np.int64)
         self.evictable = np.zeros(capacity, np.int64)
+        self.saved = np.zeros(capacity, np.int64)
+        self.interval = np.zeros(capacity, np.int64)
+        self.weight = np.zeros(capacity, np.int64)
+        self.weight_cpu = np.zeros(capacity, np.int64)
         self.attempt = np.zeros(capacity, np.int64)
         self.chips = np.zeros((capacity, chips_count), np.int16)
 
@@ -129,9 +147,9 @@ class PoolColumns:
     """One pool: its nodes as columns and its slots. `copy()` gives a cycle its own node columns."""
 
     __slots__ = (
-        "caps", "chips", "closed", "cpu_total", "debt", "domains", "down", "draining", "free_cpu",
-        "free_mem", "growth", "ids", "index", "mem_total", "memo", "pool", "ready", "ready_count",
-        "shares", "shrunk", "slots", "version", "whole",
+        "caps", "chips", "closed", "codes", "cpu_total", "debt", "domains", "down", "draining",
+        "free_cpu", "free_mem", "growth", "ids", "index", "mem_total", "memo", "node", "pool",
+        "ready", "ready_count", "shares", "shrunk", "slots", "version", "whole",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, nodes: list[Node]) -> None:
@@ -148,15 +166,16 @@ class PoolColumns:
         self.mem_total = clamp(pool.node.memory_mib)
         self.caps = np.array(caps, np.int16)
         self.ids: list[NodeId] = [node.id for node in nodes]
-        self.free_cpu = np.full(count, self.cpu_total, np.int64)
-        self.free_mem = np.full(count, self.mem_total, np.int64)
+        self.node = np.zeros((count, layout.COLUMNS), np.int64)
+        self.node[:, layout.CPU] = self.cpu_total
+        self.node[:, layout.MEM] = self.mem_total
+        self.node[:, layout.WHOLE] = parts
+        self.node[:, layout.PART] = rest
         self.chips = np.tile(self.caps, (count, 1))
-        self.whole = np.full(count, parts, np.int64)
-        self.debt = np.zeros(count, np.int64)
-        self.shares = np.zeros(count, np.int64)
-        self.closed = np.zeros(count, np.int64)
+        self._look_into_table()
         self.shrunk = np.zeros(count, np.bool_)
-        self.domains = _domains(nodes)
+        self.codes = _domains(nodes)
+        self.domains: tuple[Rows, ...] = tuple(self.codes)
         self.slots = Slots(len(caps))
         self.set_conditions([node.condition for node in nodes])
 
@@ -165,14 +184,26 @@ class PoolColumns:
         other: PoolColumns = object.__new__(PoolColumns)
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
-        for name in ("free_cpu", "free_mem", "chips", "whole", "debt", "shares", "closed"):
-            setattr(other, name, getattr(self, name).copy())
+        other.node = self.node.copy()
+        other.chips = self.chips.copy()
+        other._look_into_table()
         return other
+
+    def _look_into_table(self) -> None:
+        """Name the columns of the table."""
+        table = self.node
+        self.free_cpu: Ints = table[:, layout.CPU]
+        self.free_mem: Ints = table[:, layout.MEM]
+        self.whole: Ints = table[:, layout.WHOLE]
+        self.debt: Ints = table[:, layout.DEBT]
+        self.shares: Ints = table[:, layout.SHARES]
+        self.closed: Ints = table[:, layout.CLOSED]
 
     def set_conditions(self, conditions: list[NodeCondition]) -> None:
         """Say for every row whether new work may go there."""
         ready = [condition is NodeCondition.READY for condition in conditions]
         self.ready = np.array(ready, np.bool_)
+        self.node[:, layout.READY] = self.ready
         self.draining = conditions.count(NodeCondition.DRAINING)
         self.down = conditions.count(NodeCondition.DOWN)
         self.ready_count = len(conditions) - self.draining - self.down
@@ -183,7 +214,7 @@ class PoolColumns:
         """Say of one row whether new work may go there."""
         self.draining += (after is NodeCondition.DRAINING) - (before is NodeCondition.DRAINING)
         self.down += (after is NodeCondition.DOWN) - (before is NodeCondition.DOWN)
-        self.ready[row] = after is NodeCondition.READY
+        self.ready[row] = self.node[row, layout.READY] = after is NodeCondition.READY
         self.ready_count = len(self.ids) - self.draining - self.down
         self.version += 1
         self.growth += 1
@@ -194,55 +225,32 @@ class PoolColumns:
         What no chip can hold becomes debt; nothing is refused here.
         """
         self.version += 1
-        self.free_cpu[row] -= need.cpu * tasks
-        self.free_mem[row] -= need.mem * tasks
-        self.shares[row] += 1
-        if need.exclusive:
-            self.closed[row] += 1
-        if need.milli <= 0:
-            return ()
-        if need.chips:
-            parts = self._take_whole(row, need.chips * tasks)
-        else:
-            parts = self._take_fractions(row, need.milli, tasks)
-        short = need.milli * tasks - sum([part & _MILLI_MASK for part in parts])
-        if short:
-            self.debt[row] += short
-        return parts
+        room = min(need.chips * tasks, len(self.caps)) if need.chips else tasks
+        parts = np.empty(room if need.milli else 0, np.int64)
+        found = active().nodes.take(self.node, self.chips, vector_of(need), row, tasks, parts)
+        return tuple(parts[:found].tolist())
 
     def retake(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> tuple[int, ...]:
         """Account tasks that already run on known chips, as far as those chips are still there."""
         chips, caps = self.chips[row], self.caps
         for part in parts:
-            chip, milli = part >> _CHIP_SHIFT, part & _MILLI_MASK
+            chip, milli = part >> layout.CHIP_SHIFT, part & layout.MILLI_MASK
             if chip >= len(caps) or chips[chip] < milli:
                 return self.take(row, need, tasks)
         bare = Need(need.cpu, need.mem, exclusive=need.exclusive)
         self.take(row, bare, tasks)
         for part in parts:
-            chips[part >> _CHIP_SHIFT] -= part & _MILLI_MASK
-        self.whole[row] = np.count_nonzero(chips == WHOLE_MILLI)
-        self.debt[row] += need.milli * tasks - sum([part & _MILLI_MASK for part in parts])
+            chips[part >> layout.CHIP_SHIFT] -= part & layout.MILLI_MASK
+        active().nodes.renew_chips(self.node, self.chips, row)
+        self.debt[row] += need.milli * tasks - sum([part & layout.MILLI_MASK for part in parts])
         return parts
 
     def give(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> None:
         """Account that `tasks` tasks, which held `parts`, are gone."""
         self.version += 1
         self.growth += 1
-        self.free_cpu[row] += need.cpu * tasks
-        self.free_mem[row] += need.mem * tasks
-        self.shares[row] -= 1
-        if need.exclusive:
-            self.closed[row] -= 1
-        if need.milli <= 0:
-            return
-        chips = self.chips[row]
-        held = 0
-        for part in parts:
-            chips[part >> _CHIP_SHIFT] += part & _MILLI_MASK
-            held += part & _MILLI_MASK
-        self.whole[row] = np.count_nonzero(chips == WHOLE_MILLI)
-        self.debt[row] -= need.milli * tasks - held
+        held = np.array(parts, np.int64)
+        active().nodes.give(self.node, self.chips, vector_of(need), row, tasks, held)
 
     def free_together(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that are free on the ready nodes together."""
@@ -257,33 +265,12 @@ class PoolColumns:
         """Parts of chips as one row: thousandths by chip."""
         row = np.zeros(len(self.caps), np.int16)
         for part in parts:
-            row[part >> _CHIP_SHIFT] += part & _MILLI_MASK
+            row[part >> layout.CHIP_SHIFT] += part & layout.MILLI_MASK
         return row
 
-    def _take_whole(self, row: int, count: int) -> tuple[int, ...]:
-        chips = self.chips[row]
-        found = (chips == WHOLE_MILLI).nonzero()[0][:count]
-        chips[found] = 0
-        self.whole[row] -= len(found)
-        return tuple([chip << _CHIP_SHIFT | WHOLE_MILLI for chip in found.tolist()])
 
-    def _take_fractions(self, row: int, milli: int, tasks: int) -> tuple[int, ...]:
-        chips: list[int] = self.chips[row].tolist()
-        parts = []
-        for _ in range(tasks):
-            room = [(left, chip) for chip, left in enumerate(chips) if left >= milli]
-            if not room:
-                break
-            left, chip = min(room)
-            chips[chip] = left - milli
-            parts.append(chip << _CHIP_SHIFT | milli)
-        self.chips[row] = chips
-        self.whole[row] = chips.count(WHOLE_MILLI)
-        return tuple(parts)
-
-
-def _domains(nodes: list[Node]) -> tuple[Rows, ...]:
-    """Codes of the topology domains by level, outermost first.
+def _domains(nodes: list[Node]) -> Rows:
+    """Codes of the topology domains, a row a level, outermost first.
 
     A domain is the path down to it; codes count up in the order of the domains' names. A node that
     names fewer levels than another is alone below its last one.
@@ -296,5 +283,5 @@ def _domains(nodes: list[Node]) -> tuple[Rows, ...]:
             for node in nodes
         ]
         codes = {path: code for code, path in enumerate(sorted(dict.fromkeys(paths)))}
-        levels.append(np.array([codes[path] for path in paths], np.int64))
-    return tuple(levels)
+        levels.append([codes[path] for path in paths])
+    return np.array(levels, np.int64).reshape(depth, len(nodes))

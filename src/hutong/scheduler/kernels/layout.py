@@ -1,0 +1,35 @@
+"""Where things stand in the arrays that the kernels compute on: the places of columns.
+
+`node` has one row a node, with the columns CPU to PART; PART is the most room on any chip that is
+not wholly free. `need` has the places NEED_CPU to NEED_CPU_TOTAL: what a task takes, how many tasks
+there are and how many of them an empty node holds.
+"""
+
+CPU = 0
+MEM = 1
+WHOLE = 2
+DEBT = 3
+SHARES = 4
+CLOSED = 5
+READY = 6
+PART = 7
+COLUMNS = 8
+
+NEED_CPU = 0
+NEED_MEM = 1
+NEED_CHIPS = 2
+NEED_MILLI = 3
+NEED_TASKS = 4
+NEED_EXCLUSIVE = 5
+NEED_PER_NODE = 6
+NEED_CPU_TOTAL = 7
+NEED_PLACES = 8
+
+NEXT = 2
+BEFORE = 3
+
+BLOCK = 64
+STEPS = 17
+WHOLE_MILLI = 1000
+CHIP_SHIFT = 16
+MILLI_MASK = (1 << CHIP_SHIFT) - 1

@@ -1,0 +1,336 @@
+"""The nodes of one pool: what is free on each, and the index that finds the tightest.
+
+`node` has one row a node and `need` says what is looked for, with the places that `layout` names;
+`chips[row, c]` is what is left of chip `c` in thousandths.
+
+The index sorts the rows that take work into classes. Class `whole * STEPS + step` of index 0 holds
+the rows with so many whole chips and so many sixteenths of the pool's CPU free, class `p` of index
+1 those whose PART lies in the p-th sixteenth of a chip. `where[index, row]` is a row's class, -1
+for none; `count[index, class, block]` how many rows of a block of 64 neighbours are in a class,
+with the sum in the last place. `where[NEXT]` and `where[BEFORE]` link the rows with the same number
+of whole chips in rings; the ring of `w` begins at place `w` after the last row. So "the tightest"
+is exact (fewest whole chips, then least CPU in sixteenths, then the first row) and is found without
+looking at rows that are too full.
+
+`allowed` is empty, or says for each row whether it may be taken.
+"""
+
+from hutong.scheduler.kernels.layout import (
+    BEFORE,
+    BLOCK,
+    CHIP_SHIFT,
+    CLOSED,
+    CPU,
+    DEBT,
+    MEM,
+    MILLI_MASK,
+    NEED_CHIPS,
+    NEED_CPU,
+    NEED_CPU_TOTAL,
+    NEED_EXCLUSIVE,
+    NEED_MEM,
+    NEED_MILLI,
+    NEED_PER_NODE,
+    NEED_TASKS,
+    NEXT,
+    PART,
+    READY,
+    SHARES,
+    STEPS,
+    WHOLE,
+    WHOLE_MILLI,
+)
+from hutong.scheduler.kernels.marks import Codes, Ints, Mask, Small, kernel
+
+
+@kernel
+def cpu_step(cpu: int, cpu_total: int) -> int:
+    """Sixteenths of the pool's CPU that `cpu` is, from 0 to 16."""
+    if cpu <= 0 or cpu_total <= 0:
+        return 0
+    if cpu >= cpu_total:
+        return STEPS - 1
+    return cpu * (STEPS - 1) // cpu_total
+
+
+@kernel
+def part_step(part: int) -> int:
+    """Sixteenths of a chip, counted from 1; 0 for none."""
+    if part <= 0:
+        return 0
+    return 1 + part * (STEPS - 1) // WHOLE_MILLI
+
+
+@kernel
+def enter(node: Ints, where: Codes, count: Codes, row: int, cpu_total: int) -> None:
+    """Put a row into the classes that its columns say."""
+    where[0, row] = -1
+    where[1, row] = -1
+    if node[row, READY] == 0 or node[row, CLOSED] > 0:
+        return
+    block = row // BLOCK
+    last = count.shape[2] - 1
+    tight = node[row, WHOLE] * STEPS + cpu_step(node[row, CPU], cpu_total)
+    where[0, row] = tight
+    count[0, tight, block] += 1
+    count[0, tight, last] += 1
+    part = part_step(node[row, PART])
+    where[1, row] = part
+    count[1, part, block] += 1
+    count[1, part, last] += 1
+    head = node.shape[0] + node[row, WHOLE]
+    where[NEXT, row] = where[NEXT, head]
+    where[BEFORE, row] = head
+    where[BEFORE, where[NEXT, head]] = row
+    where[NEXT, head] = row
+
+
+@kernel
+def leave(where: Codes, count: Codes, row: int) -> None:
+    """Take a row out of its classes."""
+    block = row // BLOCK
+    last = count.shape[2] - 1
+    tight, part = where[0, row], where[1, row]
+    if tight < 0:
+        return
+    count[0, tight, block] -= 1
+    count[0, tight, last] -= 1
+    count[1, part, block] -= 1
+    count[1, part, last] -= 1
+    where[NEXT, where[BEFORE, row]] = where[NEXT, row]
+    where[BEFORE, where[NEXT, row]] = where[BEFORE, row]
+
+
+@kernel
+def build(node: Ints, where: Codes, count: Codes, cpu_total: int) -> None:
+    """Put every row into its classes; `count` is all zeros before."""
+    for head in range(node.shape[0], where.shape[1]):
+        where[NEXT, head] = head
+        where[BEFORE, head] = head
+    for row in range(node.shape[0]):
+        enter(node, where, count, row, cpu_total)
+
+
+@kernel
+def fractions_on(chips: Small, row: int, milli: int, most: int) -> int:
+    """How many fractions of `milli` the chips of a row hold, at most `most`."""
+    found = 0
+    for chip in range(chips.shape[1]):
+        left = chips[row, chip]
+        if left >= milli:
+            found += left // milli
+            if found >= most:
+                return most
+    return found
+
+
+@kernel
+def fits(node: Ints, chips: Small, need: Ints, row: int) -> bool:
+    """Whether a row that takes work holds all the tasks."""
+    tasks = need[NEED_TASKS]
+    cpu, mem, milli = need[NEED_CPU], need[NEED_MEM], need[NEED_MILLI]
+    if (cpu > 0 and node[row, CPU] < cpu * tasks) or (mem > 0 and node[row, MEM] < mem * tasks):
+        return False
+    if need[NEED_EXCLUSIVE] and node[row, SHARES] > 0:
+        return False
+    if milli == 0:
+        return True
+    if node[row, DEBT] > 0:
+        return False
+    if need[NEED_CHIPS] > 0:
+        return bool(node[row, WHOLE] >= need[NEED_CHIPS] * tasks)
+    if tasks == 1:
+        return bool(node[row, PART] >= milli or node[row, WHOLE] > 0)
+    return bool(fractions_on(chips, row, milli, tasks) >= tasks)
+
+
+@kernel
+def first_of(
+    node: Ints, chips: Small, where: Codes, count: Codes, need: Ints, allowed: Mask,
+    index: int, wanted: int,
+) -> int:  # fmt: skip
+    """The first row of a class that holds all the tasks, or -1."""
+    rows = node.shape[0]
+    for block in range(count.shape[2] - 1):
+        left = count[index, wanted, block]
+        row = block * BLOCK
+        while left > 0 and row < rows:
+            if where[index, row] == wanted:
+                left -= 1
+                if (allowed.shape[0] == 0 or allowed[row]) and fits(node, chips, need, row):
+                    return row
+            row += 1
+    return -1
+
+
+@kernel
+def tightest(
+    node: Ints, chips: Small, where: Codes, count: Codes, need: Ints, allowed: Mask
+) -> int:
+    """The tightest row that holds all the tasks, or -1.
+
+    Fractions go first where a used chip has room for one, on the rows where that is least in
+    sixteenths; then where a whole chip is free.
+    """
+    last = count.shape[2] - 1
+    tasks = need[NEED_TASKS]
+    first = need[NEED_CHIPS] * tasks
+    if need[NEED_MILLI] > 0 and first == 0:
+        for part in range(part_step(need[NEED_MILLI]), STEPS):
+            if count[1, part, last] > 0:
+                row = first_of(node, chips, where, count, need, allowed, 1, part)
+                if row >= 0:
+                    return row
+        first = 1
+    least = cpu_step(need[NEED_CPU] * tasks, need[NEED_CPU_TOTAL])
+    for whole in range(first, count.shape[1] // STEPS):
+        for step in range(least, STEPS):
+            wanted = whole * STEPS + step
+            if count[0, wanted, last] > 0:
+                row = first_of(node, chips, where, count, need, allowed, 0, wanted)
+                if row >= 0:
+                    return row
+    return -1
+
+
+@kernel
+def renew_chips(node: Ints, chips: Small, row: int) -> None:
+    """Work out again how many chips of a row are wholly free and the most room on the others."""
+    whole = 0
+    part = 0
+    for chip in range(chips.shape[1]):
+        left = int(chips[row, chip])
+        if left == WHOLE_MILLI:
+            whole += 1
+        elif left > part:
+            part = left
+    node[row, WHOLE] = whole
+    node[row, PART] = part
+
+
+@kernel
+def take(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints) -> int:
+    """Account `tasks` tasks on a row and say in `parts` which parts of which chips they hold.
+
+    A part is a chip's number and its thousandths; the result counts them. Whole chips are the first
+    free ones, a fraction goes to the used chip with the least room for it. What no chip can hold
+    becomes debt; nothing is refused here.
+    """
+    milli, per_task = need[NEED_MILLI], need[NEED_CHIPS]
+    node[row, CPU] -= need[NEED_CPU] * tasks
+    node[row, MEM] -= need[NEED_MEM] * tasks
+    node[row, SHARES] += 1
+    if need[NEED_EXCLUSIVE]:
+        node[row, CLOSED] += 1
+    if milli <= 0:
+        return 0
+    found = 0
+    if per_task > 0:
+        missing = per_task * tasks
+        for chip in range(chips.shape[1]):
+            if found == missing:
+                break
+            if chips[row, chip] == WHOLE_MILLI:
+                chips[row, chip] = 0
+                parts[found] = (chip << CHIP_SHIFT) | WHOLE_MILLI
+                found += 1
+        node[row, WHOLE] -= found
+        node[row, DEBT] += (missing - found) * WHOLE_MILLI
+        return found
+    for _ in range(tasks):
+        best = -1
+        for chip in range(chips.shape[1]):
+            if chips[row, chip] >= milli and (best < 0 or chips[row, chip] < chips[row, best]):
+                best = chip
+        if best < 0:
+            break
+        chips[row, best] -= milli
+        parts[found] = (best << CHIP_SHIFT) | milli
+        found += 1
+    node[row, DEBT] += (tasks - found) * milli
+    renew_chips(node, chips, row)
+    return found
+
+
+@kernel
+def give(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints) -> None:
+    """Account that `tasks` tasks which held `parts` are gone from a row."""
+    node[row, CPU] += need[NEED_CPU] * tasks
+    node[row, MEM] += need[NEED_MEM] * tasks
+    node[row, SHARES] -= 1
+    if need[NEED_EXCLUSIVE]:
+        node[row, CLOSED] -= 1
+    if need[NEED_MILLI] <= 0:
+        return
+    held = 0
+    for at in range(parts.shape[0]):
+        chips[row, parts[at] >> CHIP_SHIFT] += parts[at] & MILLI_MASK
+        held += parts[at] & MILLI_MASK
+    node[row, DEBT] -= need[NEED_MILLI] * tasks - held
+    renew_chips(node, chips, row)
+
+
+@kernel
+def take_indexed(
+    node: Ints, chips: Small, where: Codes, count: Codes, need: Ints, row: int, tasks: int,
+    parts: Ints,
+) -> int:  # fmt: skip
+    """The same as `take`, and keep the index."""
+    leave(where, count, row)
+    found = take(node, chips, need, row, tasks, parts)
+    enter(node, where, count, row, need[NEED_CPU_TOTAL])
+    return found
+
+
+@kernel
+def holds(node: Ints, chips: Small, need: Ints, row: int) -> int:
+    """How many tasks a row that takes work holds, at most what an empty node does."""
+    if need[NEED_EXCLUSIVE] and node[row, SHARES] > 0:
+        return 0
+    cpu, mem, milli = need[NEED_CPU], need[NEED_MEM], need[NEED_MILLI]
+    found = need[NEED_PER_NODE]
+    if cpu > 0 and node[row, CPU] < cpu * found:
+        found = node[row, CPU] // cpu
+    if mem > 0 and node[row, MEM] < mem * found:
+        found = node[row, MEM] // mem
+    if milli > 0:
+        if node[row, DEBT] > 0:
+            return 0
+        if need[NEED_CHIPS] == 0:
+            return fractions_on(chips, row, milli, max(int(found), 0))
+        if node[row, WHOLE] < need[NEED_CHIPS] * found:
+            found = node[row, WHOLE] // need[NEED_CHIPS]
+    return max(int(found), 0)
+
+
+@kernel
+def bound(count: Codes, need: Ints) -> int:
+    """No more tasks fit than this, by whole chips alone."""
+    last = count.shape[2] - 1
+    chips, most = need[NEED_CHIPS], need[NEED_PER_NODE]
+    found = 0
+    for whole in range(chips, count.shape[1] // STEPS):
+        rows = 0
+        for step in range(STEPS):
+            rows += count[0, whole * STEPS + step, last]
+        found += rows * (min(whole // chips, most) if chips > 0 else most)
+    return min(int(found), int(need[NEED_TASKS]))
+
+
+@kernel
+def gather(
+    node: Ints, chips: Small, where: Codes, need: Ints, allowed: Mask, rows: Ints, tasks: Ints
+) -> int:  # fmt: skip
+    """The rows that hold a task, and how many each holds; gives how many rows. In no order."""
+    found = 0
+    for head in range(node.shape[0] + need[NEED_CHIPS], where.shape[1]):
+        row = where[NEXT, head]
+        while row != head:
+            if allowed.shape[0] == 0 or allowed[row]:
+                held = holds(node, chips, need, row)
+                if held > 0:
+                    rows[found] = row
+                    tasks[found] = held
+                    found += 1
+            row = where[NEXT, row]
+    return found
