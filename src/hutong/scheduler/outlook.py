@@ -2,20 +2,31 @@
 
 Ends are expected ones. What was told to stop counts as free at once, for whoever it is meant for;
 an attempt past its expected end is given a minute, or an eighth of the time it is late if longer.
+
+Theory of operation. A pool's slots are kept in the order of their ends from cycle to cycle
+(`Sorted`): what changed in between is taken out and merged in again, so that nothing is sorted
+twice. An `Outlook` is that order at a time, with what is late or stopping moved to where it is
+expected, what the cycle itself has placed put in, and running sums of what comes free.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows, Slots, Small
 from hutong.scheduler.fit import Room
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI
 from hutong.scheduler.supply import BASES
 
+Bases = NDArray[np.int8]
+
 OVERDUE_MS = 60_000
 """How much longer an attempt past its expected end is expected to go on, at least."""
+
+_SORTED = "sorted ends"
+_NO_SLOTS = np.zeros(0, np.int64)
 
 
 class Ends(NamedTuple):
@@ -29,14 +40,6 @@ class Ends(NamedTuple):
     fraction: Mask
     exclusive: Mask
     chips: Small
-
-    def first(self, count: int) -> "Ends":
-        """The first `count` of them."""
-        return Ends._make(column[:count] for column in self)
-
-    def at(self, index: Rows) -> "Ends":
-        """Those at some positions."""
-        return Ends._make(column[index] for column in self)
 
     def and_(self, other: "Ends") -> "Ends":
         """These, then the others."""
@@ -65,7 +68,9 @@ def _ends_of_added(columns: PoolColumns, added: Sequence[Added]) -> Ends:
         np.array([len(item.parts) if item.need.chips else 0 for item in added], np.int64),
         np.array([item.need.milli > 0 and not item.need.chips for item in added], np.bool_),
         np.array([item.need.exclusive for item in added], np.bool_),
-        np.array([columns.chip_vector(item.parts) for item in added], np.int16),
+        np.array([columns.chip_vector(item.parts) for item in added], np.int16).reshape(
+            len(added), len(columns.caps)
+        ),
     )
 
 
@@ -101,47 +106,116 @@ def room_without(columns: PoolColumns, ends: Ends, *, fractions: bool) -> Room:
     return room
 
 
+class Sorted:
+    """A pool's slots in the order of their ends as its accounts give them, at one version."""
+
+    __slots__ = ("_attempt", "_end", "_live", "order", "times", "version")
+
+    def __init__(self, columns: PoolColumns, before: "Sorted | None" = None) -> None:
+        slots, size = columns.slots, columns.slots.size
+        self.version = columns.version
+        self._live = slots.row[:size] >= 0
+        self._attempt = slots.attempt[:size].copy()
+        self._end = slots.end[:size].copy()
+        if before is None:
+            fresh, kept = np.flatnonzero(self._live), _NO_SLOTS
+        else:
+            changed = self._changed_since(before)
+            fresh = np.flatnonzero(changed & self._live)
+            kept = before.order[~changed[before.order]]
+        fresh = fresh[np.argsort(self._end[fresh], kind="stable")]
+        self.order: Rows = _merge(kept, self._end[kept], fresh, self._end[fresh])
+        self.times: Ints = self._end[self.order]
+
+    def _changed_since(self, before: "Sorted") -> Mask:
+        known = len(before._live)
+        changed = np.ones(len(self._live), np.bool_)
+        changed[:known] = self._live[:known] != before._live
+        changed[:known] |= self._attempt[:known] != before._attempt
+        changed[:known] |= self._end[:known] != before._end
+        return changed
+
+
+def _sorted_ends(columns: PoolColumns) -> Sorted:
+    """The slots of a pool in order, from what an earlier cycle kept where that is known."""
+    before: Sorted | None = columns.memo.get(_SORTED)
+    if before is not None and before.version == columns.version:
+        return before
+    kept = columns.memo[_SORTED] = Sorted(columns, before)
+    return kept
+
+
 class Outlook:
     """The slots of one pool in the order in which they end, with running sums.
 
-    Until `valid_until_ms` it does not depend on the time at which it was made.
+    Until `valid_until_ms` it does not depend on the time at which it was made. It reads the pool's
+    slots, so it is of use for the version of them that it was made for.
     """
 
-    __slots__ = ("_basis", "_freed", "ends", "times", "valid_until_ms", "version")
+    __slots__ = (
+        "_added", "_bases", "_freed", "_order", "_slots", "availability", "times",
+        "valid_until_ms", "version",
+    )  # fmt: skip
 
     def __init__(
         self, columns: PoolColumns, now_ms: int, added: Sequence[Added], evicted: Rows | None
     ) -> None:
+        known = _sorted_ends(columns)
         slots = columns.slots
-        live = slots.live()
-        times = slots.end[live]
-        stopping = slots.stopping[live]
+        stopping = slots.stopping[known.order]
         if evicted is not None and len(evicted):
-            stopping = stopping | np.isin(live, evicted)
-        first = int(times.min(initial=NEVER_MS))
+            stopping = stopping | np.isin(known.order, evicted)
         self.version = columns.version
-        self.valid_until_ms = 0 if bool(stopping.any()) else first
-        if first <= now_ms:
-            times = _with_overdue(times, now_ms)
-        times = np.where(stopping, now_ms, times)
-        ends, basis = ends_of(slots, live), slots.basis[live]
+        self.valid_until_ms = int(known.times[0]) if len(known.times) else NEVER_MS
+        self._slots = slots
+        order, times = known.order, known.times
+        late = int(times.searchsorted(now_ms, side="right"))
+        if late or bool(stopping.any()):
+            if bool(stopping.any()):
+                self.valid_until_ms = 0
+            order, times = _moved(order, times, stopping, now_ms)
+        self._added = _ends_of_added(columns, added) if added else None
         if added:
-            times = np.concatenate([times, [item.end_ms for item in added]])
-            basis = np.concatenate([basis, [item.basis for item in added]])
-            ends = ends.and_(_ends_of_added(columns, added))
-        order = np.argsort(times, kind="stable")
-        self.times: Ints = times[order]
-        self.ends = ends.at(order)
-        self._basis = np.maximum.accumulate(basis[order])
-        sums = (self.ends.cpu, self.ends.mem, self.ends.milli)
-        self._freed = [np.cumsum(amount) for amount in sums]
+            ends = np.array([item.end_ms for item in added], np.int64)
+            by_end = np.argsort(ends, kind="stable")
+            at = times.searchsorted(ends[by_end], side="right")
+            order = np.insert(order, at, -1 - by_end)
+            times = np.insert(times, at, ends[by_end])
+        self._order: Rows = order
+        self.times: Ints = times
+        self._freed = [np.cumsum(self.column(name)) for name in ("cpu", "mem", "milli")]
+        self._bases: Bases | None = None
+        self.availability: object = None
+        if added:
+            own = np.array([item.basis for item in added], np.int8)
+            self._bases = np.maximum.accumulate(self._either(slots.basis, own))
 
     def __len__(self) -> int:
         return len(self.times)
 
+    def column(self, name: str) -> NDArray[Any]:
+        """One of the columns of `Ends`, in the order of the ends."""
+        own = getattr(self._added, name) if self._added is not None else None
+        return self._either(getattr(self._slots, name), own)
+
+    def _either(self, column: NDArray[Any], own: NDArray[Any] | None) -> NDArray[Any]:
+        if own is None:
+            return column[self._order]
+        order = self._order
+        found: NDArray[Any] = column[order.clip(0)]
+        mine = np.flatnonzero(order < 0)
+        found[mine] = own[-1 - order[mine]]
+        return found
+
     def room_after(self, columns: PoolColumns, count: int, *, fractions: bool) -> Room:
         """What is free once the first `count` slots have ended."""
-        return room_without(columns, self.ends.first(count), fractions=fractions)
+        order = self._order[:count]
+        if self._added is None:
+            return room_without(columns, ends_of(self._slots, order), fractions=fractions)
+        ends = ends_of(self._slots, order[order >= 0])
+        own = -1 - order[order < 0]
+        added = Ends._make(column[own] for column in self._added)
+        return room_without(columns, ends.and_(added), fractions=fractions)
 
     def count_until(self, free: tuple[int, int, int], wanted: tuple[int, int, int]) -> int:
         """How many slots have to end before the pool as a whole has `wanted` free.
@@ -159,6 +233,15 @@ class Outlook:
             count = max(count, int(self._freed[2].searchsorted(milli - free_milli)) + 1)
         return count
 
+    def counts_until(self, free: tuple[int, int, int], wanted: Sequence[Ints]) -> Ints:
+        """The same for whole columns of wants: CPU, memory and thousandths of chips."""
+        counts: Ints = np.zeros(len(wanted[0]), np.int64)
+        for freed, have, want in zip(self._freed, free, wanted, strict=True):
+            missing = np.where(want > 0, want - have, 0)
+            found = freed.searchsorted(missing) + 1
+            counts = np.maximum(counts, np.where(missing > 0, found, 0))
+        return counts
+
     def freed_in_all(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that all of them together give back."""
         if not len(self):
@@ -169,9 +252,34 @@ class Outlook:
         """How many slots have ended at a time, all that end at that very time included."""
         return int(self.times.searchsorted(time_ms, side="right"))
 
+    @property
+    def bases(self) -> Bases:
+        """What the end of each slot and of all before it rests on, as positions in `BASES`."""
+        if self._bases is None:
+            self._bases = np.maximum.accumulate(self._slots.basis[self._order])
+        return self._bases
+
     def basis_of(self, count: int) -> str:
         """What the end of the first `count` slots rests on."""
-        return BASES[int(self._basis[count - 1])] if count else BASES[0]
+        return BASES[int(self.bases[count - 1])] if count else BASES[0]
+
+
+def _merge(order: Rows, times: Ints, others: Rows, other_times: Ints) -> Rows:
+    """Put sorted entries among other sorted ones; what is new goes last where times tie."""
+    if not len(others):
+        return order
+    return np.insert(order, times.searchsorted(other_times, side="right"), others)
+
+
+def _moved(order: Rows, times: Ints, stopping: Mask, now_ms: int) -> tuple[Rows, Ints]:
+    """The order with what is late, or told to stop, where it is expected now."""
+    moved = stopping | (times <= now_ms)
+    ends = np.where(stopping, now_ms, _with_overdue(times, now_ms))[moved]
+    by_end = np.argsort(ends, kind="stable")
+    ends = ends[by_end]
+    rest = times[~moved]
+    at = rest.searchsorted(ends, side="right")
+    return np.insert(order[~moved], at, order[moved][by_end]), np.insert(rest, at, ends)
 
 
 def _plus(column: Ints, rows: Rows, amounts: Ints) -> Ints:

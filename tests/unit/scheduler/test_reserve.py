@@ -1,5 +1,7 @@
 """Nobody starves: blocked heads hold reservations, later jobs fill the holes and no more."""
 
+import msgspec
+
 from hutong.model.job import Objective
 from hutong.model.reasons import BehindOthers, BusyPools, WouldDelayReserved
 from tests.unit.scheduler.worlds import (
@@ -198,10 +200,7 @@ def test_the_basis_says_what_the_expected_start_rests_on() -> None:
         attempt = world.runs("bj/gpu-0", chips=8)
         running = world.live[attempt]
         world.end(attempt)
-        world.live[attempt] = type(running)(
-            **{name: getattr(running, name) for name in running.__struct_fields__[:-1]},
-            end_basis=basis,
-        )
+        world.live[attempt] = msgspec.structs.replace(running, end_basis=basis)
         world.state.start(world.live[attempt])
         world.job(chips(8))
         assert world.cycle().deferrals[0].basis == basis
