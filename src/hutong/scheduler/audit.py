@@ -12,7 +12,7 @@ from hutong.scheduler.tenants import Entity, Line, Tenants
 def audit(supply: Supply, tenants: Tenants) -> None:
     """Raise AssertionError with facts unless what is held adds up, by node and by tenant."""
     for columns in supply.order:
-        _audit_pool(columns, list(supply.running.values()))
+        _audit_pool(columns, [*supply.running.values(), *supply.booting.values()])
     _audit_index(supply)
     _audit_conditions(supply)
     _audit_tenants(supply, tenants)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hutong.model.ids import NodeId
 from hutong.model.limits import TASK_ACCELERATOR_MILLI
 from hutong.model.resources import Amount
-from hutong.model.supply import Node, NodeCondition, Pool
+from hutong.model.supply import Node, NodeCondition, Offer, Pool
 from hutong.scheduler.kernels import active, layout
 from hutong.scheduler.shapes import WHOLE_MILLI
 
@@ -158,6 +158,7 @@ class PoolColumns:
         parts, rest = divmod(chips_milli, WHOLE_MILLI)
         caps = [WHOLE_MILLI] * parts + ([rest] if rest else [])
         self.pool = pool
+        self.offer: Offer | None = None
         self.index = 0
         self.version = 0
         self.growth = 0

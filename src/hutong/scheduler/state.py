@@ -65,6 +65,13 @@ class SchedulerState:
         """Say whether new work may go to a node."""
         self._supply.set_node_condition(node, condition)
 
+    def put_nodes_of_offer(
+        self, pool: PoolId, coming: dict[NodeId, int], idle_since: dict[NodeId, int]
+    ) -> None:
+        """Say which nodes of an offer were asked for and have not been named by its site, with the
+        time of the request, and since when each of the others has been idle (Unix ms)."""
+        self._supply.put_nodes_of_offer(pool, coming, idle_since)
+
     # Tenants
 
     def put_tenant(self, tenant: Tenant) -> None:

@@ -21,6 +21,7 @@ from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
+from hutong.scheduler.standing import Standing, full_until
 
 BASES = ("limits", "estimates", "none")
 """What an expected end may rest on, the surest first."""
@@ -83,7 +84,10 @@ class Supply:
         self.changes = 0
         self.restoring = True
         self._at_site: dict[SiteId, dict[AttemptId, Running]] = {}
+        self.offers: dict[PoolId, Standing] = {}
+        self.booting: dict[NodeId, Running] = {}
         self._conditions: dict[NodeId, NodeCondition] = {}
+        self._ready_ms: dict[NodeId, int] = {}
         self._inventories: dict[SiteId, Inventory] = {}
         self._numbers = 0
 
@@ -112,6 +116,7 @@ class Supply:
         self._inventories[site] = inventory
         if known is not None and _same_but_for_conditions(known, inventory):
             self._note_conditions(inventory)
+            self._renew_boots(site)
             self._renew_conditions(site)
             return
         for columns in self._pools_of(site):
@@ -119,6 +124,7 @@ class Supply:
             for node in columns.ids:
                 del self.nodes[node]
                 self._conditions.pop(node, None)
+                self.booting.pop(node, None)
         self._note_conditions(inventory)
         for pool, nodes in self._members(site, inventory):
             columns = self.pools[pool.id] = PoolColumns(pool, nodes)
@@ -131,15 +137,25 @@ class Supply:
                 self._account(running, share)
         for columns in self._pools_of(site):
             columns.shrunk = _overdrawn(columns)
+        self._renew_offers(site, inventory)
+        if self._renew_boots(site):
+            self._renew_conditions(site)
 
     def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
         """Say whether new work may go to a node; a node nobody has named yet is noted."""
-        before = self._conditions.get(node, NodeCondition.READY)
+        before = self._condition(node)
         self._conditions[node] = condition
-        if node in self.nodes and before is not condition:
-            columns, row = self.nodes[node]
-            columns.set_condition(row, before, condition)
-            self._note_availability()
+        if node in self.nodes:
+            self._renew_boot(node)
+            self._show_condition(node, before)
+
+    def put_nodes_of_offer(
+        self, pool: PoolId, coming: dict[NodeId, int], idle_since: dict[NodeId, int]
+    ) -> None:
+        """Say which nodes of an offer should exist. See `Standing`."""
+        standing = self.offers.get(pool)
+        if standing is not None:
+            standing.coming, standing.idle_since = coming, idle_since
 
     # Attempts
 
@@ -153,6 +169,10 @@ class Supply:
         self.by_number[running.number] = running
         self._at_site.setdefault(attempt.site, {})[attempt.attempt] = running
         for share in running.shares:
+            if share.node.node in self.booting:  # it is not, if something runs there
+                before = self._condition(share.node.node)
+                self._give(self.booting.pop(share.node.node))
+                self._show_condition(share.node.node, before)
             self._account(running, share)
         return running
 
@@ -195,10 +215,7 @@ class Supply:
         self.growth += 1
         self.changes += 1
         del self._at_site[running.attempt.site][attempt]
-        for share in running.shares:
-            if share.columns is not None:
-                share.columns.give(share.row, share.need, share.node.tasks, share.parts)
-                share.columns.slots.remove(share.slot)
+        self._give(running)
         return running
 
     def mark_stopping(self, attempt: AttemptId) -> None:
@@ -232,6 +249,64 @@ class Supply:
     def _note_conditions(self, inventory: Inventory) -> None:
         for node in inventory.nodes:
             self._conditions[node.id] = node.condition
+            if node.condition is NodeCondition.BOOTING:
+                self._ready_ms[node.id] = node.ready_ms
+            else:
+                self._ready_ms.pop(node.id, None)
+
+    def _condition(self, node: NodeId) -> NodeCondition:
+        """A node's condition in its pool's columns: one that boots is ready, and full until then"""
+        known = self._conditions.get(node, NodeCondition.READY)
+        if known is not NodeCondition.BOOTING:
+            return known
+        return NodeCondition.READY if node in self.booting else NodeCondition.DOWN
+
+    def _show_condition(self, node: NodeId, before: NodeCondition) -> None:
+        columns, row = self.nodes[node]
+        after = self._condition(node)
+        if before is not after:
+            columns.set_condition(row, before, after)
+            self._note_availability()
+
+    def _renew_boots(self, site: SiteId) -> bool:
+        """Fill what boots; says whether anything does, or did."""
+        nodes = [node for columns in self._pools_of(site) for node in columns.ids]
+        touched = [node for node in nodes if node in self._ready_ms or node in self.booting]
+        for node in touched:
+            self._renew_boot(node)
+        return bool(touched)
+
+    def _renew_boot(self, node: NodeId) -> None:
+        """Fill a node that boots until it is ready; one on which something runs does not boot."""
+        columns, row = self.nodes[node]
+        boots = self._conditions.get(node) is NodeCondition.BOOTING
+        ready_ms = self._ready_ms.get(node, 0)
+        held = self.booting.get(node)
+        if held is not None and not (boots and held.attempt.expected_end_ms == ready_ms):
+            self._give(self.booting.pop(node))
+            self.growth += 1
+        if boots and node not in self.booting and not columns.shares[row]:
+            held = self.booting[node] = Running(full_until(node, columns.pool, ready_ms), -1)
+            self._account(held, held.shares[0])
+
+    def _renew_offers(self, site: SiteId, inventory: Inventory) -> None:
+        """Take the offers of a site as they are now; what was asked for stands."""
+        offers = {offer.pool: offer for offer in inventory.offers}
+        for columns in self._pools_of(site):
+            pool = columns.pool.id
+            columns.offer = offers.get(pool)
+            if columns.offer is not None:
+                self.offers.setdefault(pool, Standing(columns.offer)).offer = columns.offer
+        for pool in [pool for pool in self.offers if pool.partition("/")[0] == site]:
+            if pool not in offers or pool not in self.pools:
+                del self.offers[pool]
+
+    def _give(self, running: Running) -> None:
+        """Give back what is accounted of its shares."""
+        for share in running.shares:
+            if share.columns is not None:
+                share.columns.give(share.row, share.need, share.node.tasks, share.parts)
+                share.columns.slots.remove(share.slot)
 
     def _renumber(self) -> None:
         self.order = [self.pools[pool] for pool in sorted(self.pools)]
@@ -251,8 +326,7 @@ class Supply:
             self._renew_pool_conditions(columns)
 
     def _renew_pool_conditions(self, columns: PoolColumns) -> None:
-        known = self._conditions
-        columns.set_conditions([known.get(node, NodeCondition.READY) for node in columns.ids])
+        columns.set_conditions([self._condition(node) for node in columns.ids])
         self._note_availability()
 
     def _note_availability(self) -> None:
@@ -326,7 +400,9 @@ def _is_overdrawn(columns: PoolColumns, row: int) -> bool:
 
 
 def _same_but_for_conditions(one: Inventory, other: Inventory) -> bool:
-    if one.pools != other.pools or len(one.nodes) != len(other.nodes):
+    if one.pools != other.pools or one.offers != other.offers:
+        return False
+    if len(one.nodes) != len(other.nodes):
         return False
     return all(
         a.id == b.id and a.pool == b.pool and a.domains == b.domains
