@@ -75,6 +75,11 @@ LIMITS = {
     "CONSTRAINT_WORDS": "Names in one constraint (`where`).",
     "DEPENDENCIES": "Jobs that one job may depend on.",
     "RETRIES": "Retries of one class of failure that a job may ask for.",
+    "GROUPS": "Groups of a gang beside its other tasks.",
+    "AFFINITIES": "What one job may say about the jobs it stands beside.",
+    "INPUTS": "Data sets that one job may read.",
+    "INPUT_MIB": "The size of one of them.",
+    "CLASSES": "Classes of one profile.",
     "TASK_CPU_MILLI": "CPUs of one task.",
     "TASK_MEMORY_MIB": "Memory of one task.",
     "TASK_ACCELERATOR_MILLI": "Accelerators of one task.",
@@ -100,6 +105,7 @@ LIMITS = {
     "CLOCK_SKEW_MS": "How far a site's clock may be off; a time beyond that is cut to it.",
     "SILENT_AFTER_MS": "After this long without a word a site gets no new work.",
     "HEARTBEAT_MS": "How often an agent speaks when it has nothing to say.",
+    "CHECKPOINT_GAP_MS": "Of one attempt a checkpoint is written down this often at most.",
     "DEFAULT_GRACE_MS": "From SIGTERM to SIGKILL, unless the job says otherwise.",
     "GRACE_MS": "The longest grace that a job may ask for.",
 }
@@ -157,6 +163,8 @@ TASK_VARIABLES = {
     "HUTONG_ATTEMPT_ID": "The attempt, unique over all hubs' lives.",
     "HUTONG_ATTEMPT_NUMBER": "Which attempt of the job (or element) it is, from 1.",
     "HUTONG_ATTEMPT_DIR": "The attempt's folder at the site; everything in it goes with it.",
+    "HUTONG_CHECKPOINT_FILE": "Touch it when the job's state is written down: if room must be made, "
+    "what was done before is not counted as lost.",
     "HUTONG_DATA_DIR": "A folder that the tenant's jobs at this site share. Nothing in it is ever "
     "removed.",
     "HUTONG_FENCING_TOKEN": "A number that only grows: of two attempts the later has the higher. "

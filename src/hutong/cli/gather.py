@@ -15,11 +15,12 @@ from hutong.cli import human, output
 from hutong.cli.app import STDIN
 from hutong.client.formats.words import BadWord, priority_class
 from hutong.model import limits
+from hutong.model.check_program import is_env_name, problem_of_relative_path
 from hutong.model.errors import refuse
 from hutong.model.ids import TenantId
 from hutong.model.job import InlineFile, JobSpec, Program
 from hutong.model.resources import AcceleratorNeed, TaskNeeds
-from hutong.model.validate import check_spec, is_env_name, problem_of_relative_path
+from hutong.model.validate import check_spec
 
 CHANGES = Group("What the files leave open", sort_key=10)
 PROGRAM = Group("A program instead of files (behind `--`)", sort_key=11)

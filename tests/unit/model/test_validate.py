@@ -7,20 +7,30 @@ import msgspec
 import pytest
 
 from hutong.model import limits
+from hutong.model.check_program import is_env_name, problem_of_relative_path
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId, TenantId
 from hutong.model.job import (
+    Affinity,
     ArraySpec,
+    Commercial,
     Constraints,
+    DataInput,
     Dependency,
     DependencyKind,
+    Elastic,
     InlineFile,
     JobSpec,
+    Layout,
+    Level,
+    Preferences,
     Program,
     RetryPolicy,
+    TaskGroup,
+    Terms,
 )
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
-from hutong.model.validate import check_spec, is_env_name, problem_of_relative_path
+from hutong.model.validate import check_spec
 
 PLAIN = JobSpec("train", Program(script="python train.py"))
 
@@ -46,6 +56,15 @@ def argv(*words: str) -> dict[str, Any]:
 
 def waits(*jobs: str) -> tuple[Dependency, ...]:
     return tuple(Dependency(DependencyKind.AFTER_OK, JobId(job)) for job in jobs)
+
+
+HEAD = TaskGroup("head", 1, TaskNeeds())
+NEAR = Affinity((("app", "train"),), Level.RACK)
+DATA = DataInput("imagenet", 150_000, ("bj", "tianjin"))
+
+
+def sized(tasks: int, **fields: Any) -> dict[str, Any]:
+    return {"tasks": tasks, **fields}
 
 
 MOST: list[dict[str, Any]] = [
@@ -92,6 +111,26 @@ MOST: list[dict[str, Any]] = [
     {"labels": {f"l{number}": "" for number in range(limits.LABELS)}},
     {"labels": {"a" * limits.LABEL_CHARS: "v" * limits.LABEL_CHARS}},
     {"source": "sbatch"},
+    {"priority": "gold-2"},
+    {"cost_weight_milli": 0},
+    {"cost_weight_milli": 1000},
+    {"preferences": Preferences(("bj",), ("cn",), ("Tianjin U.",), ("tianjin",))},
+    {"inputs": tuple(DataInput(f"d{n}", limits.INPUT_MIB) for n in range(limits.INPUTS))},
+    {"inputs": (DATA,)},
+    {"groups": tuple(TaskGroup(f"g{n}", 1, TaskNeeds()) for n in range(limits.GROUPS))},
+    sized(limits.GANG_TASKS - 1, groups=(HEAD,)),
+    {"groups": (TaskGroup("ps", 2, TaskNeeds(), Program(argv=("serve",))),)},
+    sized(4, elastic=Elastic(4)),
+    sized(limits.GANG_TASKS, elastic=Elastic(1, resize=True)),
+    {"affinity": tuple(Affinity(((f"a{n}", ""),)) for n in range(limits.AFFINITIES))},
+    {"affinity": (NEAR, msgspec.structs.replace(NEAR, apart=True, required=False))},
+    {"affinity": (NEAR, msgspec.structs.replace(NEAR, apart=True, level=Level.NODE))},
+    {"layout": Layout.SPREAD, "within": Level.NODE},
+    sized(8, layout=Layout.SPREAD, within=Level.RACK),
+    {"checkpoint_ms": limits.DURATION_MS},
+    {"commercial": Commercial(allowed=False)},
+    {"commercial": Commercial(after_ms=0, terms=tuple(Terms))},
+    {"split": True, "layout": Layout.SPREAD},
 ]
 
 
@@ -239,6 +278,78 @@ BEYOND: list[tuple[dict[str, Any], str, str]] = [
     ({"labels": {"a": "x\n"}}, "labels", "a label is one line"),
     ({"labels": {"a": "x" * 257}}, "labels", "a label is one line"),
     ({"source": ""}, "source", "it is empty"),
+    ({"priority": ""}, "priority", "not the name of a priority class"),
+    ({"priority": "Gold"}, "priority", "not the name of a priority class"),
+    ({"priority": "100"}, "priority", "not the name of a priority class"),
+    ({"cost_weight_milli": -1}, "cost_weight_milli", "it is negative"),
+    ({"cost_weight_milli": 1001}, "cost_weight_milli", "the limit is 1000"),
+    ({"preferences": Preferences(regions=("",))}, "preferences.regions", "it is empty"),
+    ({"preferences": Preferences(jurisdictions=(" a",))}, "preferences.jurisdictions", "a space"),
+    ({"preferences": Preferences(owners=many(257))}, "preferences.owners", "256 entries"),
+    ({"preferences": Preferences(sites=("A",))}, "preferences.sites", "not the name of a site"),
+    (
+        {"exclude_sites": ("a",), "preferences": Preferences(sites=("a",))}, "preferences.sites",
+        "it is excluded",
+    ),
+    ({"inputs": tuple(DataInput(name, 1) for name in many(65))}, "inputs", "64 entries"),
+    ({"inputs": (DataInput("", 1),)}, "inputs", "it is empty"),
+    ({"inputs": (DataInput("d", 0),)}, "inputs.d.size_mib", "it is less than 1"),
+    ({"inputs": (DataInput("d", 2**31),)}, "inputs.d.size_mib", "the limit is"),
+    ({"inputs": (DataInput("d", 1, ("",)),)}, "inputs.d.replicas", "it is empty"),
+    ({"inputs": (DataInput("d", 1, ("a", "a")),)}, "inputs.d.replicas", "named twice"),
+    ({"inputs": (DataInput("d", 1, many(257)),)}, "inputs.d.replicas", "256 entries"),
+    ({"inputs": (DATA, DATA)}, "inputs", "named twice"),
+    ({"groups": (TaskGroup("Head", 1, TaskNeeds()),)}, "groups", "it is not a name"),
+    ({"groups": (TaskGroup("tasks", 1, TaskNeeds()),)}, "groups", "means other tasks"),
+    ({"groups": (HEAD, HEAD)}, "groups", "named twice"),
+    ({"groups": (TaskGroup("ps", 0, TaskNeeds()),)}, "groups.ps.tasks", "it is less than 1"),
+    ({"groups": (TaskGroup("ps", 1, TaskNeeds(0)),)}, "groups.ps.needs.cpu_milli", "less than 1"),
+    (
+        {"groups": (TaskGroup("ps", 1, TaskNeeds(1, 1, (AcceleratorNeed("T4", 0),))),)},
+        "groups.ps.needs.accelerators", "it is less than 1",
+    ),
+    (
+        {"groups": (TaskGroup("ps", 1, TaskNeeds(), Program()),)}, "groups.ps.program",
+        "there is nothing to run",
+    ),
+    (
+        {"groups": (TaskGroup("ps", 1, TaskNeeds(), Program(argv=("a", "b\0"))),)},
+        "groups.ps.program.argv", "U+0000",
+    ),
+    (
+        {"groups": tuple(TaskGroup(name, 1, TaskNeeds()) for name in many(17))}, "groups",
+        "16 entries",
+    ),
+    (sized(limits.GANG_TASKS, groups=(HEAD,)), "groups", "at most 4096 tasks in all"),
+    (
+        {"groups": tuple(TaskGroup(name, 1, TaskNeeds(), Program(script="x" * 250_000))
+                         for name in many(5))},
+        "groups", "1048576 is the limit",
+    ),
+    (sized(4, elastic=Elastic(0)), "elastic.tasks_min", "it is less than 1"),
+    (sized(4, elastic=Elastic(5)), "elastic.tasks_min", "has 4 task(s) at most"),
+    (sized(4, elastic=Elastic(2), groups=(HEAD,)), "elastic", "groups has one size"),
+    (sized(2, layout=Layout.SPREAD, within=Level.NODE), "within", "do not lie on one node"),
+    ({"split": True, "within": Level.RACK}, "split", "within one rack"),
+    ({"split": True, "groups": (HEAD,)}, "split", "lie at one site"),
+    ({"affinity": (Affinity(()),)}, "affinity", "it names no labels"),
+    ({"affinity": (Affinity((("", "x"),)),)}, "affinity", "a label is one line"),
+    ({"affinity": (Affinity((("a", "x"), ("a", "y"))),)}, "affinity", "named twice"),
+    ({"affinity": tuple(Affinity(((n, ""),)) for n in many(17))}, "affinity", "16 entries"),
+    (
+        {"affinity": (NEAR, msgspec.structs.replace(NEAR, apart=True))}, "affinity",
+        "beside these jobs and apart",
+    ),
+    ({"checkpoint_ms": -1}, "checkpoint_ms", "it is negative"),
+    ({"commercial": Commercial(after_ms=-1)}, "commercial.after_ms", "it is negative"),
+    (
+        {"commercial": Commercial(terms=(Terms.SPOT, Terms.SPOT))}, "commercial.terms",
+        "named twice",
+    ),
+    (
+        {"commercial": Commercial(allowed=False, terms=(Terms.SPOT,))}, "commercial",
+        "when and on what terms",
+    ),
 ]  # fmt: skip
 
 
@@ -261,7 +372,8 @@ def test_a_job_beyond_a_limit_is_refused_with_the_field(
 
 def test_every_field_of_a_job_can_be_refused() -> None:
     fields = {field.partition(".")[0] for _, field, _ in BEYOND}
-    unbounded = {"priority", "objective", "preemptible", "exclusive"}  # their types leave no doubt
+    # The types of these leave no doubt; a layout is refused with what it contradicts.
+    unbounded = {"objective", "preemptible", "exclusive", "workload", "layout"}
     assert fields | unbounded == set(JobSpec.__struct_fields__)
 
 

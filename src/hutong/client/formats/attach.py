@@ -7,9 +7,9 @@ from pathlib import Path
 from hutong.client.formats.source import Source, decode
 from hutong.client.formats.words import BadWord
 from hutong.model import limits
+from hutong.model.check_program import problem_of_relative_path
 from hutong.model.errors import HutongError, refuse
 from hutong.model.job import InlineFile
-from hutong.model.validate import problem_of_relative_path
 
 
 def read_text(path: Path) -> str:

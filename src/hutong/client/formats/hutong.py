@@ -10,6 +10,7 @@ from hutong.client.formats.nodes import Keys, Node, documents
 from hutong.client.formats.ranges import array_of_word
 from hutong.client.formats.source import Source
 from hutong.model import limits
+from hutong.model.check_program import is_env_name, problem_of_relative_path
 from hutong.model.ids import JobId, TenantId, is_name, is_tenant
 from hutong.model.job import (
     ArraySpec,
@@ -21,7 +22,6 @@ from hutong.model.job import (
     Objective,
 )
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.validate import is_env_name, problem_of_relative_path
 
 KIND = "hutong"
 

@@ -8,7 +8,7 @@ from hutong.client.formats.draft import Draft
 from hutong.client.formats.kubernetes_keys import CONTAINER, ENV, RESOURCES, UNCOUNTED
 from hutong.client.formats.nodes import Node
 from hutong.model import limits
-from hutong.model.validate import is_env_name
+from hutong.model.check_program import is_env_name
 
 INDEX = "JOB_COMPLETION_INDEX"
 """The variable in which Kubernetes, and Hutong, tell an element of an indexed Job its number."""

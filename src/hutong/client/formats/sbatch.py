@@ -17,11 +17,11 @@ from hutong.client.formats.sbatch_shape import read_shape
 from hutong.client.formats.shell import is_shell, run_words
 from hutong.client.formats.source import Source
 from hutong.model import limits
+from hutong.model.check_program import is_env_name
 from hutong.model.classes import BEST_EFFORT
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import JobId, TenantId, is_job, is_name, is_tenant
 from hutong.model.job import Dependency, DependencyKind, JobSpec
-from hutong.model.validate import is_env_name
 
 KIND = "sbatch"
 

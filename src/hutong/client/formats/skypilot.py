@@ -22,10 +22,10 @@ from hutong.client.formats.skypilot_keys import (
 )
 from hutong.client.formats.source import Source
 from hutong.model import limits
+from hutong.model.check_program import problem_of_relative_path
 from hutong.model.ids import JobId, is_name
 from hutong.model.job import Dependency, DependencyKind, InlineFile, JobSpec, Objective
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.validate import problem_of_relative_path
 
 KIND = "skypilot"
 
