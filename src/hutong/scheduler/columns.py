@@ -148,8 +148,8 @@ class PoolColumns:
 
     __slots__ = (
         "caps", "chips", "closed", "codes", "cpu_total", "debt", "domains", "down", "draining",
-        "free_cpu", "free_mem", "growth", "ids", "index", "mem_total", "memo", "node", "pool",
-        "ready", "ready_count", "shares", "shrunk", "slots", "version", "whole",
+        "free_cpu", "free_mem", "growth", "ids", "index", "mem_total", "memo", "node", "offer",
+        "pool", "ready", "ready_count", "shares", "shrunk", "slots", "version", "whole",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, nodes: list[Node]) -> None:
