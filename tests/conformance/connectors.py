@@ -26,6 +26,7 @@ from hutong.testing.connector import (
     MemorySite,
     Missing,
     Print,
+    Save,
     boot_ms,
 )
 
@@ -41,13 +42,13 @@ pools:
      declared: true}
 """
 
-
 SITE_WITH_OFFERS = SITE + b"""
 offers:
   - {name: burst, nodes_max: 2, cpus: 4, memory: 4GiB, boot_s: 0.3}
   - {name: never, nodes_max: 4, cpus: 4, memory: 4GiB, boot_s: 3600}
   - {name: spot, nodes_max: 4, cpus: 4, memory: 4GiB, terms: spot, revoked_per_hour: 3600, seed: 4}
 """
+
 
 def order(which: int = 1, /, **changes: object) -> AttemptOrder:
     """An order for attempt 1 of job `which`, one task on the first node unless told otherwise."""
@@ -82,10 +83,10 @@ class Rig(Protocol):
     def release(self, word: str) -> None:
         """Let go on what awaits this word."""
 
-    async def crash(self) -> None:
     def revoke(self, node: NodeId) -> None:
         """Have the provider take a spot node back."""
 
+    async def crash(self) -> None:
         """Have the connector die and another one come."""
 
     async def leave(self) -> None:
@@ -110,10 +111,10 @@ class MemoryRig:
     def release(self, word: str) -> None:
         self._site.release(word)
 
-    async def crash(self) -> None:
     def revoke(self, node: NodeId) -> None:
         self._site.revoke(node)
 
+    async def crash(self) -> None:
         self.connector = MemoryConnector(self._site)
         await self.connector.open()
 
@@ -156,18 +157,20 @@ class LocalRig:
                 return (
                     f"while ! test -e {shlex.quote(str(self._words / word))}; do sleep 0.01; done"
                 )
+            case Save():
+                return 'touch "$HUTONG_CHECKPOINT_FILE"'
             case Missing():
                 raise AssertionError("only for the whole gang")
 
     def release(self, word: str) -> None:
         (self._words / word).touch()
 
-    async def crash(self) -> None:
-        # What a kill leaves: a connection that is gone, and nothing said before.
-        assert isinstance(self.connector, LocalConnector)
     def revoke(self, node: NodeId) -> None:
         """Its seed sees to that within a second."""
 
+    async def crash(self) -> None:
+        # What a kill leaves: a connection that is gone, and nothing said before.
+        assert isinstance(self.connector, LocalConnector)
         old = self.connector
         await old.close()
         self.connector = LocalConnector(self._site, self._root)
@@ -215,6 +218,14 @@ class Watch:
     async def running(self, attempt: AttemptId) -> Observation:
         """An attempt that runs."""
         return await self.until(attempt, AttemptState.RUNNING)
+
+    async def saved(self, attempt: AttemptId) -> Observation:
+        """An attempt that wrote down its state."""
+        async with asyncio.timeout(PATIENCE_S):
+            while attempt not in self.last or not self.last[attempt].checkpointed_ms:
+                self._news.clear()
+                await self._news.wait()
+        return self.last[attempt]
 
     def stop(self) -> None:
         """Read no more."""

@@ -19,7 +19,7 @@ from hutong.model.reasons import (
     TimeLimit,
 )
 from hutong.model.states import AttemptState
-from hutong.testing.connector import Await, Die, Exit, Hold, Missing, Print, boot_ms
+from hutong.testing.connector import Await, Die, Exit, Hold, Missing, Print, Save, boot_ms
 from tests.conformance.connectors import (
     LocalRig,
     MemoryRig,
@@ -86,6 +86,18 @@ async def test_a_run_is_seen_before_its_end(rig: Rig, watch: Watch) -> None:
     assert running in await rig.connector.scan()
     rig.release("go")
     assert (await watch.ended(ONE)).started_ms == running.started_ms
+
+
+async def test_a_checkpoint_is_seen_while_it_runs_and_kept(rig: Rig, watch: Watch) -> None:
+    await rig.connector.start(rig.act(order(), Save(), Await("go")))
+    saved = await watch.saved(ONE)
+    assert saved.state is AttemptState.RUNNING
+    assert 0 < saved.started_ms - 1_000 <= saved.checkpointed_ms  # a disk's clock may tick slower
+    assert saved.checkpointed_ms <= time.time_ns() // 1_000_000
+    await rig.crash()
+    (found,) = await rig.connector.scan()
+    assert found.checkpointed_ms == saved.checkpointed_ms
+    rig.release("go")
 
 
 async def test_started_twice_it_runs_once(rig: Rig, watch: Watch) -> None:

@@ -218,9 +218,14 @@ class AgentMachine:
             self._end(seen.attempt, known, 0, WHY_NEWER)
 
     def _fill_in(self, known: _Known, seen: Observation) -> None:
-        """Take a start time that was not known; nothing else may change within a state."""
-        if seen.started_ms and not known.seen.started_ms:
-            known.seen = msgspec.structs.replace(known.seen, started_ms=seen.started_ms)
+        """Take a start that was not known, and a later checkpoint; no more changes in a state."""
+        before = known.seen
+        started_ms = before.started_ms or seen.started_ms
+        saved_ms = max(before.checkpointed_ms, seen.checkpointed_ms)
+        if (started_ms, saved_ms) != (before.started_ms, before.checkpointed_ms):
+            known.seen = msgspec.structs.replace(
+                before, started_ms=started_ms, checkpointed_ms=saved_ms
+            )
             self._changed(seen.attempt, known)
 
     def _refused(self, event: StartRefused) -> None:
@@ -436,6 +441,8 @@ class AgentMachine:
             )
         if before.started_ms and not seen.started_ms:
             seen = msgspec.structs.replace(seen, started_ms=before.started_ms)
+        if before.checkpointed_ms > seen.checkpointed_ms:
+            seen = msgspec.structs.replace(seen, checkpointed_ms=before.checkpointed_ms)
         known.seen = seen
         self._tell(attempt, seen.ended.sentence() if seen.ended else seen.state.value)
         if seen.state is AttemptState.ENDED:

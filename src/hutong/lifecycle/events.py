@@ -151,6 +151,16 @@ class AttemptMoved(Event, frozen=True):
     started_ms: int = 0
 
 
+class AttemptCheckpointed(Event, frozen=True):
+    """An attempt wrote down its state: what it did before is not lost if it is stopped.
+
+    `checkpointed_ms` is the site's clock. Of one attempt there is one a minute at most.
+    """
+
+    attempt: AttemptId
+    checkpointed_ms: int
+
+
 class AttemptEnded(Event, frozen=True):
     """An attempt ended, by the site's own clock. This is what the meter counts."""
 
@@ -218,6 +228,7 @@ AnyEvent = (
     | PlanDecided
     | OfferScaled
     | AttemptMoved
+    | AttemptCheckpointed
     | AttemptEnded
     | AttemptLost
     | AttemptSettled

@@ -31,6 +31,7 @@ HANDLERS: dict[type, Callable[[Ground, Any, ev.Entry], None]] = {
     ev.JobEnded: fold_jobs.job_ended,
     ev.PlanDecided: fold_attempts.plan_decided,
     ev.AttemptMoved: fold_attempts.attempt_moved,
+    ev.AttemptCheckpointed: fold_attempts.attempt_checkpointed,
     ev.AttemptEnded: fold_attempts.attempt_ended,
     ev.AttemptLost: fold_attempts.attempt_lost,
     ev.AttemptSettled: fold_attempts.attempt_settled,

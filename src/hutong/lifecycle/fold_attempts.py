@@ -75,6 +75,9 @@ def attempt_moved(ground: Ground, event: ev.AttemptMoved, entry: ev.Entry) -> No
     attempt.known_at = attempt.known_at or entry.position
     ground.state.sites[attempt.site].unsent.pop(attempt.id, None)
     attempt.started_ms = attempt.started_ms or event.started_ms
+    if event.started_ms and not attempt.began_ms:
+        attempt.began_ms = max(attempt.placed_ms, min(event.started_ms, entry.at_ms))
+        ground.show_progress(attempt)
     if event.started_ms and not job.started_ms:
         job.started_ms = event.started_ms
     if attempt.state is not AttemptState.STOPPING:
@@ -85,6 +88,14 @@ def attempt_moved(ground: Ground, event: ev.AttemptMoved, entry: ev.Entry) -> No
             ground.move_job(job, _JOB_STATE_OF[event.state])
     ground.changes.attempt(attempt)
     ground.changes.job(job)
+
+
+def attempt_checkpointed(ground: Ground, event: ev.AttemptCheckpointed, entry: ev.Entry) -> None:
+    """What an attempt would lose by being stopped counts from here on."""
+    attempt = ground.state.attempts[event.attempt]
+    attempt.checkpointed_ms = event.checkpointed_ms
+    attempt.checkpoint_noted_ms = entry.at_ms
+    ground.show_progress(attempt)
 
 
 def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> None:

@@ -103,6 +103,10 @@ class Ground:
             )
         attempt.state = after
 
+    def show_progress(self, attempt: Attempt) -> None:
+        """Tell the scheduler since when an attempt runs and when it last wrote down its state."""
+        self.scheduler.note_progress(attempt.id, attempt.began_ms, attempt.saved_ms)
+
     def mark_stopping(self, attempt: Attempt) -> None:
         """Tell the scheduler that an attempt makes room."""
         self.scheduler.mark_stopping(attempt.id)
@@ -138,6 +142,10 @@ class Ground:
                 exclusive=job.spec.exclusive,
                 accelerator=attempt.accelerator,
                 end_basis=attempt.end_basis,
+                grace_ms=job.spec.grace_ms,
+                running_ms=attempt.began_ms,
+                checkpoint_ms=job.spec.checkpoint_ms,
+                checkpointed_ms=attempt.saved_ms,
             )
         )
 

@@ -101,7 +101,9 @@ class Attempt(msgspec.Struct):
     """One execution that still matters: live, or lost with its site not heard since.
 
     `known_at` is the journal position at which the site was heard to know it, 0 before; `stop` says
-    why it should end, None while it should run.
+    why it should end, None while it should run, `stop_ms` since when. `began_ms` is its start as
+    the hub can believe it: not before the placement, not after it was heard of. `checkpointed_ms`
+    is the site's clock, and `checkpoint_noted_ms` when the hub took it down.
     """
 
     id: AttemptId
@@ -129,6 +131,16 @@ class Attempt(msgspec.Struct):
     ended_ms: int = 0
     stop: EndedReason | None = None
     reason: EndedReason | None = None
+    began_ms: int = 0
+    checkpointed_ms: int = 0
+    checkpoint_noted_ms: int = 0
+    stop_ms: int = 0
+
+    @property
+    def saved_ms(self) -> int:
+        """When it last wrote down its state, by the hub's clock as far as can be; 0 for never."""
+        known_ms = min(self.checkpointed_ms, self.checkpoint_noted_ms)
+        return max(self.placed_ms, known_ms) if known_ms else 0
 
     @property
     def is_live(self) -> bool:
@@ -212,6 +224,7 @@ class Attempt(msgspec.Struct):
             array_count=array.count if array else None,
             array_first=array.first if array else None,
             array_step=array.step if array else None,
+            checkpoint_ms=spec.checkpoint_ms,
         )
 
 

@@ -74,7 +74,8 @@ def check_report(request: SyncRequest) -> None:
     for observation in request.observations:
         if (observation.state is AttemptState.ENDED) is not (observation.ended is not None):
             raise _invalid(request.site, "an observation has an end without a reason")
-        if min(observation.started_ms, observation.ended_ms) < 0:
+        times = (observation.started_ms, observation.ended_ms, observation.checkpointed_ms)
+        if min(times) < 0:
             raise _invalid(request.site, "an observation has a time below zero")
 
 
@@ -140,6 +141,7 @@ def _observe(
         settled.append(attempt.id)
     elif attempt.is_live:
         _moved(turn, attempt, seen)
+        _checkpointed(turn, attempt, seen)
 
 
 def _ended(turn: Turn, attempt: Attempt, seen: Observation, reason: EndedReason) -> None:
@@ -169,6 +171,14 @@ def _moved(turn: Turn, attempt: Attempt, seen: Observation) -> None:
             state = attempt.state if attempt.state is not AttemptState.PLACED else state
         started_ms = _plausible(turn, attempt, seen.started_ms)
         turn.emit(ev.AttemptMoved(attempt.id, state, started_ms))
+
+
+def _checkpointed(turn: Turn, attempt: Attempt, seen: Observation) -> None:
+    """Take down a later checkpoint, but no more than one in each `CHECKPOINT_GAP_MS`."""
+    saved_ms = _plausible(turn, attempt, seen.checkpointed_ms)
+    is_due = turn.now_ms >= attempt.checkpoint_noted_ms + limits.CHECKPOINT_GAP_MS
+    if is_due and saved_ms > attempt.checkpointed_ms:
+        turn.emit(ev.AttemptCheckpointed(attempt.id, saved_ms))
 
 
 def _plausible(turn: Turn, attempt: Attempt, at_ms: int) -> int:

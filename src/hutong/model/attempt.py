@@ -53,6 +53,8 @@ class AttemptOrder(msgspec.Struct, frozen=True):
 
     A gang that is split over sites is one attempt a part: `part` of `parts`, with one token. Its
     ranks begin at `rank_first` and go on to `tasks_total`, 0 standing for the tasks of `nodes`.
+
+    `checkpoint_ms` is how often the job says that it writes down its state, 0 for never.
     """
 
     attempt: AttemptId
@@ -79,6 +81,7 @@ class AttemptOrder(msgspec.Struct, frozen=True):
     parts: int = 1
     rank_first: int = 0
     tasks_total: int = 0
+    checkpoint_ms: int = 0
 
     @property
     def tasks(self) -> int:
@@ -99,7 +102,7 @@ class Observation(msgspec.Struct, frozen=True):
     """What a site says of one attempt: a level, not a command, so that repeats change nothing.
 
     Times are the site's own wall clock (Unix ms), 0 where not yet known. `ended` is set with the
-    state `ended` alone.
+    state `ended` alone. `checkpointed_ms` is when the job last said that it wrote down its state.
     """
 
     attempt: AttemptId
@@ -107,6 +110,7 @@ class Observation(msgspec.Struct, frozen=True):
     started_ms: int = 0
     ended_ms: int = 0
     ended: EndedReason | None = None
+    checkpointed_ms: int = 0
 
 
 class StopOrder(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
 from hutong.scheduler.order import Cursor
 from hutong.scheduler.plan import Explanation, Preemption, Reservation
-from hutong.scheduler.preempt import cheapest_eviction
+from hutong.scheduler.preempt.choose import cheapest_eviction
 from hutong.scheduler.reserve import Found
 from hutong.scheduler.tenants import Entity
 

@@ -9,6 +9,7 @@ import msgspec
 from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec, Workload
+from hutong.model.limits import DEFAULT_GRACE_MS
 from hutong.model.resources import Amount
 
 
@@ -46,7 +47,9 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     `needs` is per task, with `accelerator_milli` of the alternative that was chosen. `started_ms`
     is the time of the placement. `accelerator` is the catalogue's name of the chip; empty takes it
     from the pool. `end_basis` says what `expected_end_ms` rests on (`limits`, `estimates`, `none`).
-    An attempt that is `stopping` counts as about to release what it holds.
+    An attempt that is `stopping` counts as about to release what it holds. It is gone `grace_ms`
+    after it was told to stop. `running_ms` is when it was seen to run, and `checkpointed_ms` when
+    it last wrote down its state (0 for not known); `checkpoint_ms` is how often it says it does.
 
     `groups[i]` tells of the shares whose `group` is i + 1. An attempt may be stopped to go on at
     another size where `resizable` describes its job; it began with `left_milli` thousandths of the
@@ -73,6 +76,10 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     groups: tuple[GroupPlace, ...] = ()
     resizable: JobSpec | None = None
     left_milli: int = 1000
+    grace_ms: int = DEFAULT_GRACE_MS
+    running_ms: int = 0
+    checkpoint_ms: int = 0
+    checkpointed_ms: int = 0
 
 
 class KnownAccelerator(Protocol):

@@ -9,7 +9,7 @@ Until the first snapshot is taken the state counts as being restored: an attempt
 its node then tells of a node that shrank before, not of a mistake.
 """
 
-from hutong.model.ids import AttemptId, JobId, NodeId, SiteId, TenantId
+from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import Tenant
@@ -20,7 +20,7 @@ from hutong.scheduler.match import Matcher
 from hutong.scheduler.plan import Deferral, Explanation, Plan
 from hutong.scheduler.records import AcceleratorCatalog, QueuedJob, RunningAttempt, SiteStatus
 from hutong.scheduler.snapshot import Snapshot
-from hutong.scheduler.supply import Supply
+from hutong.scheduler.supply import Supply, note_loss
 from hutong.scheduler.tenants import Ledger, Tenants
 
 __all__ = ["QueuedJob", "RunningAttempt", "SchedulerState", "SiteStatus", "Snapshot"]
@@ -59,6 +59,7 @@ class SchedulerState:
         for running in self._supply.charged_by_pool(site):
             self._tenants.discharge(running)
             self._supply.renew_charge(running)
+            note_loss(running)
             self._tenants.charge(running)
 
     def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
@@ -144,6 +145,13 @@ class SchedulerState:
     def mark_stopping(self, attempt: AttemptId) -> None:
         """Say that an attempt was told to stop: it counts as about to release what it holds."""
         self._supply.mark_stopping(attempt)
+
+    def note_progress(self, attempt: AttemptId, running_ms: int, checkpointed_ms: int) -> None:
+        """Say since when an attempt runs and when it last wrote down its state (Unix ms).
+
+        0 is not known. By it goes what stopping the attempt would lose.
+        """
+        self._supply.note_progress(attempt, running_ms, checkpointed_ms)
 
     def running_count(self) -> int:
         """Attempts that hold capacity."""

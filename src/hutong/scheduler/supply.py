@@ -11,6 +11,7 @@ nodes come and go; `growth` whenever something may fit that did not fit before.
 
 from collections.abc import Iterable
 
+import msgspec
 import numpy as np
 
 from hutong.model.attempt import NodeShare
@@ -19,6 +20,7 @@ from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
+from hutong.scheduler.preempt.loss import note
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.standing import Standing, full_until
@@ -218,6 +220,15 @@ class Supply:
         self._give(running)
         return running
 
+    def note_progress(self, attempt: AttemptId, running_ms: int, checkpointed_ms: int) -> None:
+        """Say since when an attempt runs and when it last wrote down its state; 0 is not known."""
+        running = self.running.get(attempt)
+        if running is not None:
+            running.attempt = msgspec.structs.replace(
+                running.attempt, running_ms=running_ms, checkpointed_ms=checkpointed_ms
+            )
+            note_loss(running)
+
     def mark_stopping(self, attempt: AttemptId) -> None:
         """Say that an attempt was told to stop: what it holds is about to come free."""
         running = self.running.get(attempt)
@@ -366,12 +377,18 @@ class Supply:
         slots.class_code[slot] = self.class_codes.setdefault(
             attempt.priority, len(self.class_codes)
         )
-        slots.started[slot] = clamp_time(attempt.started_ms)
-        earliest = attempt.started_ms + max(attempt.min_run_ms, 0)
-        slots.evictable[slot] = clamp_time(earliest) if attempt.preemptible else NEVER_MS
+        note(slots, slot, attempt, running.held, columns.pool.boot_ms)
         slots.attempt[slot] = running.number
         if len(columns.caps):
             slots.chips[slot] = columns.chip_vector(share.parts)
+
+
+def note_loss(running: Running) -> None:
+    """Renew what evictions ask of an attempt wherever it is accounted."""
+    for share in running.shares:
+        if share.columns is not None:
+            boot_ms = share.columns.pool.boot_ms
+            note(share.columns.slots, share.slot, running.attempt, running.held, boot_ms)
 
 
 def _need_of(needs: Amount, attempt: RunningAttempt) -> Need:

@@ -31,6 +31,8 @@ def sentence(event: ev.AnyEvent, job: JobId | None = None) -> str:
             return _plan(event, job)
         case ev.AttemptMoved() | ev.AttemptEnded() | ev.AttemptLost() | ev.AttemptSettled():
             return _attempt(event)
+        case ev.AttemptCheckpointed():
+            return f"Attempt {event.attempt} wrote down its state."
         case ev.JobRequeued():
             what = "Back" if event.element is None else f"Element {event.element} is back"
             return f"{what} in the queue: {event.reason.sentence()}"

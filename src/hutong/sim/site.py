@@ -32,12 +32,15 @@ from hutong.sim.loop import Loop
 from hutong.sim.script import SiteLine, SiteModel
 
 SLOW_START_MS = (5_000, 60_000)
+CHECKPOINT_GAP_MS = 65_000
+"""Of one run a checkpoint is told of this often at most, as real connectors do."""
 
 
 class Run(msgspec.Struct):
     """One attempt at its site. `*_true_ms` are true times, the other times the site's wall clock.
 
     `leave_true_ms` is set once it was asked to leave. It holds its nodes from `taken_true_ms` on.
+    It wrote down its state at `saved_ms`; the agent sees that not before `tell_saved_from_ms`.
     """
 
     order: AttemptOrder
@@ -52,6 +55,9 @@ class Run(msgspec.Struct):
     started_ms: int = 0
     ended_ms: int = 0
     reason: EndedReason | None = None
+    saved_ms: int = 0
+    told_saved_ms: int = 0
+    tell_saved_from_ms: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -61,8 +67,9 @@ class Run(msgspec.Struct):
     def seen(self) -> Observation:
         """It, as an agent sees it."""
         return Observation(
-            self.order.attempt, self.state, self.started_ms, self.ended_ms, self.reason
-        )
+            self.order.attempt, self.state, self.started_ms, self.ended_ms, self.reason,
+            self.told_saved_ms,
+        )  # fmt: skip
 
 
 class Ledger(Protocol):
@@ -237,7 +244,21 @@ class ModelSite:
         else:
             reason = ExitCode(run.exit_code) if run.exit_code else Completed()
             self._loop.after(run.run_ms, self._end, run, reason)
+        if run.order.checkpoint_ms:
+            self._loop.after(run.order.checkpoint_ms, self._save, run)
         self._notice(run)
+
+    def _save(self, run: Run) -> None:
+        """The run writes down its state, as often as its job says."""
+        if run.state is not AttemptState.RUNNING:
+            return
+        now_ms = self._loop.now_ms
+        run.saved_ms = self.clock.wall_ms(now_ms)
+        self._loop.after(run.order.checkpoint_ms, self._save, run)
+        if now_ms >= run.tell_saved_from_ms:
+            run.told_saved_ms = run.saved_ms
+            run.tell_saved_from_ms = now_ms + CHECKPOINT_GAP_MS
+            self._notice(run)
 
     def _ask(self, run: Run, grace_ms: int) -> None:
         """SIGTERM now, SIGKILL after the grace. It ends in `Fenced`, whatever its exit code."""

@@ -29,7 +29,8 @@ def job_of(attempt: AttemptId) -> JobId:
 def jobs_of(event: AnyEvent) -> tuple[JobId, ...]:
     """Name the jobs that an event concerns, each once, in the event's order.
 
-    A preemption concerns both the job that stops and the job that it stops for.
+    A preemption concerns both the job that stops and the job that it stops for. Checkpoints are no
+    part of a job's story: they would be most of it.
     """
     if isinstance(event, OfJob):
         return (event.job,)

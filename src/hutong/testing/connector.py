@@ -60,11 +60,15 @@ class Await(msgspec.Struct, frozen=True, tag=True):
     word: str
 
 
+class Save(msgspec.Struct, frozen=True, tag=True):
+    """Say that the state is written down."""
+
+
 class Missing(msgspec.Struct, frozen=True, tag=True):
     """The command does not exist. The first act of a task, if any."""
 
 
-Act = Print | Exit | Die | Hold | Await | Missing
+Act = Print | Exit | Die | Hold | Await | Save | Missing
 
 
 def boot_ms() -> int:
@@ -93,11 +97,11 @@ class _Run:
         self, seen: Observation, acts: Sequence[Sequence[Act]] = (), nodes: Sequence[NodeId] = ()
     ) -> None:
         self.seen = seen
+        self.nodes = nodes
         self.tasks = [_Task(of_task) for of_task in acts]
         self.reason: EndedReason | None = None
         self.kill_at_s: float | None = None
         self.grace_ms = 0
-        self.nodes = nodes
 
     @property
     def is_live(self) -> bool:
@@ -117,13 +121,13 @@ class MemorySite:
         self.lease = Lease()
         self.runs: dict[AttemptId, _Run] = {}
         self.listener: Callable[[Observation], None] = _nobody
+        self.supply_listener: Callable[[], None] = _nothing
+        self.offered: dict[NodeId, Node] = {}
+        """Nodes of offers that were started and not given back, by name."""
         self._released: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def release(self, word: str) -> None:
-        self.supply_listener: Callable[[], None] = _nothing
-        self.offered: dict[NodeId, Node] = {}
-        """Nodes of offers that were started and not given back, by name."""
         """Let everything go on that awaits this word, now or later."""
         self._released[word] = None
         for run in list(self.runs.values()):
@@ -173,10 +177,6 @@ class MemorySite:
         self.lease = lease
         self._watch_lease()
 
-    def _never_start(self, attempt: AttemptId, reason: EndedReason) -> None:
-        end = Observation(attempt, AttemptState.ENDED, ended_ms=_wall_ms(), ended=reason)
-        self.runs[attempt] = _Run(end)
-        self.listener(end)
     # Offers
 
     def whole_inventory(self) -> Inventory:
@@ -220,6 +220,10 @@ class MemorySite:
             if name in run.nodes:
                 self._end(run, reason, 0)
 
+    def _never_start(self, attempt: AttemptId, reason: EndedReason) -> None:
+        end = Observation(attempt, AttemptState.ENDED, ended_ms=_wall_ms(), ended=reason)
+        self.runs[attempt] = _Run(end)
+        self.listener(end)
 
     def _watch_lease(self) -> None:
         if self._timer is not None:
@@ -270,6 +274,9 @@ class MemorySite:
                 task.code = -number
             case Await(word) if word in self._released:
                 pass
+            case Save():
+                run.seen = msgspec.structs.replace(run.seen, checkpointed_ms=_wall_ms())
+                self.listener(run.seen)
             case _:
                 return False
         del task.acts[:1]
@@ -308,6 +315,7 @@ class MemoryConnector:
     def __init__(self, site: MemorySite) -> None:
         self.site = site
         self._batches: asyncio.Queue[tuple[Observation, ...] | None] = asyncio.Queue()
+        self._supply_changed = asyncio.Event()
 
     def abilities(self) -> Mapping[Ability, str]:
         acted = "Nothing really runs here."
@@ -318,11 +326,12 @@ class MemoryConnector:
         return {ability: "" if ability in can else acted for ability in Ability}
 
     async def open(self) -> None:
-        self._supply_changed = asyncio.Event()
         self.site.listener = lambda seen: self._batches.put_nowait((seen,))
+        self.site.supply_listener = self._supply_changed.set
 
     async def close(self) -> None:
         self.site.listener = _nobody
+        self.site.supply_listener = _nothing
         self._batches.put_nowait(None)
 
     async def inventory(self) -> Inventory:
@@ -337,11 +346,9 @@ class MemoryConnector:
             self._supply_changed.clear()
             yield self.site.whole_inventory()
             await self._supply_changed.wait()
-        self.site.supply_listener = self._supply_changed.set
 
     async def scan(self) -> tuple[Observation, ...]:
         return tuple(run.seen for run in self.site.runs.values())
-        self.site.supply_listener = _nothing
 
     async def start(self, order: AttemptOrder) -> None:
         self._may_fail()
@@ -388,12 +395,6 @@ def _nobody(_seen: Observation) -> None:
     pass
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _later(delay_ms: int, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(delay_ms / 1000, call, *args)
 def _nothing() -> None:
     pass
 
@@ -402,3 +403,9 @@ def _is_up(node: Node) -> bool:
     return node.condition is not NodeCondition.DOWN
 
 
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _later(delay_ms: int, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(delay_ms / 1000, call, *args)

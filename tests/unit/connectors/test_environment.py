@@ -138,6 +138,7 @@ def test_hutongs_own_variables_name_the_attempt() -> None:
         "HUTONG_ATTEMPT_ID": "h0test-j1-1",
         "HUTONG_ATTEMPT_NUMBER": "1",
         "HUTONG_ATTEMPT_DIR": "/site/attempts/a",
+        "HUTONG_CHECKPOINT_FILE": "/site/attempts/a/checkpoint",
         "HUTONG_FENCING_TOKEN": "9",
         "HUTONG_TENANT": "lab/tests",
         "HUTONG_SITE": "lab",

@@ -1,5 +1,6 @@
 """The agent's machine: what it tells the hub, and what it starts."""
 
+import msgspec
 import pytest
 
 from hutong.lifecycle import agent_machine
@@ -306,3 +307,16 @@ def test_of_two_attempts_of_a_job_found_at_the_start_the_newer_one_stays() -> No
     assert world.stopped() == [attempt(1, 1)]
     world = World(running(attempt(1, 1)), running(attempt(1, 2)), lease_until_ms=9_000_000)
     assert world.stopped() == [attempt(1, 1)]
+
+
+def test_a_later_checkpoint_is_told_and_an_older_one_is_not() -> None:
+    world = World(running(attempt()))
+    world.answer()
+    saved = msgspec.structs.replace(running(attempt()), checkpointed_ms=700)
+    world.tell(Seen((saved,)), after_ms=SYNC_GAP_MS)
+    assert world.request.observations == (saved,)
+    world.answer()
+    world.tell(Seen((msgspec.structs.replace(saved, checkpointed_ms=600),)), after_ms=SYNC_GAP_MS)
+    assert world.machine.attempts[attempt()] == saved
+    world.tell(Seen((ended(attempt()),)))
+    assert world.machine.attempts[attempt()].checkpointed_ms == 700

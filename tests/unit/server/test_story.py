@@ -67,6 +67,7 @@ TOLD: list[tuple[ev.AnyEvent, str]] = [
     ),
     (ev.PlanDecided(7), "Cycle 7 changed nothing."),
     (ev.AttemptMoved(ATTEMPT, AttemptState.RUNNING, 5), "Attempt abcdef-j1-1 is running."),
+    (ev.AttemptCheckpointed(ATTEMPT, 9), "Attempt abcdef-j1-1 wrote down its state."),
     (
         ev.AttemptEnded(ATTEMPT, Completed()),
         "Attempt abcdef-j1-1 ended: Every task ended with exit code 0.",

@@ -190,3 +190,12 @@ def test_reboot_keeps_the_records_and_ends_the_lease(world: World) -> None:
     assert world.site.lease_until_ms == 0
     world.site.forget(seen.attempt)
     assert world.site.scan() == ()
+
+
+def test_checkpoints_are_seen_as_often_as_a_real_site_tells_them(world: World) -> None:
+    world.start(checkpoint_ms=10_000)
+    world.until(99_000)
+    told = list(dict.fromkeys(seen.checkpointed_ms for seen in world.seen if seen.checkpointed_ms))
+    assert len(told) == 2
+    assert told[1] - told[0] >= 65_000
+    assert world.run.saved_ms - told[1] >= 10_000, "later ones are not told of yet"

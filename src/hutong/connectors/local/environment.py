@@ -5,11 +5,13 @@ and Kubernetes' index, and Hutong's own `HUTONG_*`. What the job itself sets win
 last. Nothing of the agent's own environment is passed on but what `BASE` names.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from zlib import crc32
 
 import msgspec
 
+from hutong.connectors.local.live import CHECKPOINT
 from hutong.connectors.local.processes import FOLDER_VARIABLE
 from hutong.model.attempt import AttemptOrder
 from hutong.model.ids import SiteId, job_number, split_node
@@ -82,6 +84,7 @@ def _hutong(order: AttemptOrder, around: Surroundings) -> dict[str, str]:
         "HUTONG_ATTEMPT_ID": order.attempt,
         "HUTONG_ATTEMPT_NUMBER": str(order.number),
         FOLDER_VARIABLE: around.folder,
+        "HUTONG_CHECKPOINT_FILE": os.path.join(around.folder, CHECKPOINT),
         "HUTONG_FENCING_TOKEN": str(order.token),
         "HUTONG_TENANT": order.tenant,
         "HUTONG_SITE": around.site,

@@ -8,6 +8,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+CHECKPOINT = "checkpoint"
+"""The file in an attempt's folder that its tasks touch when they have written down their state."""
+
 
 class Task:
     """One task of a gang. `pid` is 0 while nothing of it runs; its group may outlive it."""
@@ -23,10 +26,14 @@ class Task:
 
 
 class Attempt:
-    """A live attempt. `kill_at_ms` is set once it is being ended, `cause` says why."""
+    """A live attempt. `kill_at_ms` is set once it is being ended, `cause` says why.
+
+    Of its checkpoints the one at `checkpointed_ms` (Unix time) was told of last, and the next one
+    is from `checkpoint_from_ms` (boot time) on.
+    """
 
     __slots__ = (
-        "cause", "folder", "grace_ms", "id", "kill_at_ms", "left", "limit_at_ms", "order", "record",
+        "cause", "checkpoint", "checkpoint_from_ms", "checkpointed_ms", "folder", "grace_ms", "id", "kill_at_ms", "left", "limit_at_ms", "order", "record",
         "started_boot_ms", "started_ms", "tasks", "warned",
     )  # fmt: skip
 
@@ -35,6 +42,8 @@ class Attempt:
         self.order = order
         self.folder = folder
         self.record = claimed
+        self.checkpoint = os.path.join(folder, CHECKPOINT)
+        self.checkpointed_ms = self.checkpoint_from_ms = 0
         self.grace_ms: int = order["grace_ms"]
         self.tasks: list[Task] = []
         self.left = 0

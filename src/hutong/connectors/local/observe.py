@@ -22,13 +22,13 @@ from hutong.model.states import AttemptState
 def observation(attempt: AttemptId, line: Line) -> Observation:
     """See an attempt as its record, or a message of the supervisor, describes it."""
     started_ms = line.get("started_ms", 0)
+    saved_ms = line.get("checkpointed_ms", 0)
     if "end" in line:
         return Observation(
-            attempt, AttemptState.ENDED, started_ms, line["ended_ms"], _reason(line["end"])
+            attempt, AttemptState.ENDED, started_ms, line["ended_ms"], _reason(line["end"]), saved_ms
         )
-    return Observation(
-        attempt, AttemptState.RUNNING if started_ms else AttemptState.STARTING, started_ms
-    )
+    state = AttemptState.RUNNING if started_ms else AttemptState.STARTING
+    return Observation(attempt, state, started_ms, checkpointed_ms=saved_ms)
 
 
 def _reason(end: Line) -> EndedReason:

@@ -1,7 +1,8 @@
 """The record of an attempt on disk: lines of JSON, appended by the supervisor, read by anybody.
 
 The file itself, made with O_EXCL, is the claim: whoever made it runs the attempt, nobody else ever
-does. A line with `pids` says that it started, a line with `end` how it ended, all times in Unix ms.
+does. A line with `pids` says that it started, one with `checkpointed_ms` that it wrote down its
+state, one with `end` how it ended, all times in Unix ms.
 `end` has a `kind` and its facts: `completed`, `exit` (code, task), `signal` (signal, task),
 `time_limit` (limit_ms), `fenced` (why), `not_found` and `start_failed` (problem), `lost`.
 

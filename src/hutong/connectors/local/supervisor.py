@@ -50,6 +50,9 @@ TICK_MS = 1_000
 LINGER_MS = 10_000
 """A supervisor that no agent has spoken to yet waits this long for one."""
 GONE_CHECK_MS = 20
+CHECKPOINT_GAP_MS = 65_000
+"""Of each attempt a checkpoint is told of this often at most: a little less often than the hub
+takes it down, so that none comes too early there."""
 
 
 def listen(root: str) -> socket.socket:
@@ -162,12 +165,28 @@ class Supervisor:
                 cut_back(attempt.log(task), attempt.order["log_bytes"])
             if attempt.left:
                 self.prune_groups(attempt)
+                self.look_for_checkpoint(attempt)
             else:
                 self.look_at(attempt)
         for pid in self.strays():
             attempt_id = owner(pid, self.folders)
             if attempt_id and attempt_id not in self.attempts:
                 signal_one(pid, signal.SIGKILL)
+
+    def look_for_checkpoint(self, attempt: Attempt) -> None:
+        """Tell when the job says that it wrote down its state: by the time on a file it touches."""
+        if self.ticked_ms < attempt.checkpoint_from_ms:
+            return
+        try:
+            touched_ms = min(os.stat(attempt.checkpoint).st_mtime_ns // 1_000_000, wall_ms())
+        except OSError:
+            return
+        if touched_ms > attempt.checkpointed_ms:
+            attempt.checkpointed_ms = touched_ms
+            attempt.checkpoint_from_ms = self.ticked_ms + CHECKPOINT_GAP_MS
+            known = {"started_ms": attempt.started_ms, "checkpointed_ms": touched_ms}
+            record.append(attempt.record, {"checkpointed_ms": touched_ms})
+            self.tell({"attempt": attempt.id, **known})
 
     def _go_down(self, *_: object) -> None:
         """Note a SIGTERM: the machine is going, so what runs is lost to it and not at fault."""

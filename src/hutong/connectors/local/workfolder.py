@@ -3,6 +3,7 @@
     ROOT/attempts/ID/record       the claim, when it started, how it ended (see `record`)
     ROOT/attempts/ID/script       what it runs, if that is a script; `setup` likewise
     ROOT/attempts/ID/task-N.log   stdout and stderr of rank N, as they came
+    ROOT/attempts/ID/checkpoint   touched by the job when it has written down its state
     ROOT/attempts/ID/work/        where it runs, unless its program names a folder
     ROOT/kept/ID/                 what a forgotten attempt left in `work`, for some days
     ROOT/spare/, ROOT/trash/      emptied folders to be used again, and what is to be removed

@@ -17,6 +17,7 @@ from hutong.scheduler.columns import Ints, Rows
 from hutong.scheduler.fit import Reserved, Room, capacity, pack
 from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import ends_of, room_without
+from hutong.scheduler.preempt.loss import lost_ms
 from hutong.scheduler.reserve import Found, found
 from hutong.scheduler.shapes import WHOLE_MILLI
 from hutong.scheduler.supply import Running, Share
@@ -268,7 +269,7 @@ class _Choice:
 
 def _victim(running: Running, now_ms: int) -> Victim:
     attempt, held = running.attempt, running.held
-    ran_ms = max(now_ms - attempt.started_ms, 0)
+    ran_ms = lost_ms(attempt, now_ms)
     return Victim(
         attempt.attempt, running.number, held.accelerator_milli * ran_ms, held.cpu_milli * ran_ms
     )
