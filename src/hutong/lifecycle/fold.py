@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hutong.lifecycle import events as ev
-from hutong.lifecycle import fold_attempts, fold_jobs, fold_sites
+from hutong.lifecycle import fold_attempts, fold_jobs, fold_sites, offers
 from hutong.lifecycle.ground import Ground
 from hutong.model.states import TERMINAL_JOB_STATES
 
@@ -30,6 +30,7 @@ HANDLERS: dict[type, Callable[[Ground, Any, ev.Entry], None]] = {
     ev.ElementEnded: fold_jobs.element_ended,
     ev.JobEnded: fold_jobs.job_ended,
     ev.PlanDecided: fold_attempts.plan_decided,
+    ev.OfferScaled: offers.offer_scaled,
     ev.AttemptMoved: fold_attempts.attempt_moved,
     ev.AttemptCheckpointed: fold_attempts.attempt_checkpointed,
     ev.AttemptEnded: fold_attempts.attempt_ended,
@@ -59,6 +60,7 @@ class Fold(Ground):
             scheduler.put_inventory(record.site.id, record.inventory)
             for node in record.drained_nodes:
                 self.show_node(record, node)
+            offers.show_all(self, record)
             self.show_status(record)
         for job in state.jobs.values():
             if job.state in TERMINAL_JOB_STATES:

@@ -1,6 +1,7 @@
 """How events of the hub, its tenants and its sites are folded in."""
 
 from hutong.lifecycle import events as ev
+from hutong.lifecycle import offers
 from hutong.lifecycle.ground import Ground
 from hutong.lifecycle.records import SiteRecord
 from hutong.model.ids import split_node
@@ -47,6 +48,7 @@ def inventory_changed(ground: Ground, event: ev.InventoryChanged, entry: ev.Entr
     ground.scheduler.put_inventory(event.site, event.inventory)
     for node in record.drained_nodes:
         ground.show_node(record, node)
+    offers.inventory_seen(ground, record, entry.at_ms)
 
 
 def site_drained(ground: Ground, event: ev.SiteDrained, entry: ev.Entry) -> None:

@@ -27,6 +27,8 @@ class Ground:
         self.timers = Timers()
         self.changes = Changes()
         self.clock_ms = 0
+        self.look_again_ms = 0
+        """When a cycle could decide something new of offers, as the last one said; 0 for never."""
 
     def show_status(self, record: SiteRecord) -> None:
         """Tell the scheduler whether a site takes new work."""
@@ -42,7 +44,12 @@ class Ground:
         """Tell the scheduler whether a node takes new work."""
         for node in record.inventory.nodes:
             if node.id == name:
-                draining = name in record.drained_nodes and node.condition is NodeCondition.READY
+                leaving = any(
+                    name in offer.nodes and offer.nodes[name].away
+                    for offer in record.offers.values()
+                )
+                draining = leaving or name in record.drained_nodes
+                draining = draining and node.condition is NodeCondition.READY
                 condition = NodeCondition.DRAINING if draining else node.condition
                 self.scheduler.set_node_condition(node.id, condition)
 

@@ -9,7 +9,7 @@ import msgspec
 from hutong.lifecycle.elements import Elements
 from hutong.lifecycle.rows import AttemptRow, JobRow
 from hutong.model.attempt import AttemptOrder, NodeShare
-from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
+from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import EndedReason, PlaceReason
 from hutong.model.resources import Amount
@@ -228,6 +228,35 @@ class Attempt(msgspec.Struct):
         )
 
 
+class OfferNode(msgspec.Struct):
+    """A node that a provider was asked for. Times are the hub's, 0 for not yet.
+
+    `seen` says that the site's inventory has named it, `away` that it should be given back.
+    `idle_ms` is when something last ended on it, or when it became ready.
+    """
+
+    asked_ms: int
+    rate_microcny_per_hour: int = 0
+    seen: bool = False
+    ready_ms: int = 0
+    idle_ms: int = 0
+    away: bool = False
+
+
+class OfferRecord(msgspec.Struct):
+    """One offer of a site: its nodes that are not known to be gone, and the account of the others.
+
+    `node_ms` sums from the request to the end, `boot_ms` of that until they were ready.
+    """
+
+    nodes: dict[NodeId, OfferNode] = {}
+    next_number: int = 1
+    started_count: int = 0
+    node_ms: int = 0
+    boot_ms: int = 0
+    cost_microcny: int = 0
+
+
 class SiteRecord(msgspec.Struct):
     """A site as the hub knows it.
 
@@ -250,6 +279,8 @@ class SiteRecord(msgspec.Struct):
     """Live attempts that the site was not heard to know: their orders go out."""
     stopping: dict[AttemptId, bool] = {}
     """Attempts that should end: their stop orders go out until they have."""
+    offers: dict[PoolId, OfferRecord] = {}
+    """What was asked of providers, by pool."""
 
     @property
     def is_ready(self) -> bool:

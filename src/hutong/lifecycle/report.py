@@ -1,6 +1,7 @@
 """An agent's report: what the hub learns of a site, and what it answers should be true there."""
 
 from hutong.lifecycle import events as ev
+from hutong.lifecycle import offers
 from hutong.lifecycle.records import Attempt, SiteRecord
 from hutong.lifecycle.settle import settle_attempt
 from hutong.lifecycle.sync import SyncReply, SyncRequest
@@ -245,6 +246,7 @@ def _answer(
         len(record.unsent) > len(start) and current,
         record.draining,
         turn.state.position,
+        offers.wanted(record) if current else None,
     )
 
 

@@ -133,7 +133,8 @@ class Plan(msgspec.Struct, frozen=True):
     """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it.
 
     Every group that waits after it has a deferral, unless it is `truncated`: then the plan was full
-    before the turn of some groups came, and the next cycle goes on with them.
+    before the turn of some groups came, and the next cycle goes on with them. `look_again_ms` is
+    when time alone could make the next one decide something new of offers, 0 for never.
     """
 
     placements: tuple[Placement, ...] = ()
@@ -144,6 +145,7 @@ class Plan(msgspec.Struct, frozen=True):
     truncated: bool = False
     resizes: tuple[Resize, ...] = ()
     scalings: tuple[Scaling, ...] = ()
+    look_again_ms: int = 0
 
 
 class Place(msgspec.Struct, frozen=True):
