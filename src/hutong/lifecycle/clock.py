@@ -1,8 +1,8 @@
 """What time alone brings about: silent sites, leases that run out, deadlines, earliest starts."""
 
 from hutong.lifecycle import events as ev
-from hutong.lifecycle import offers
 from hutong.lifecycle.records import SiteRecord
+from hutong.lifecycle.scaling import look_again
 from hutong.lifecycle.settle import end_job, settle_attempt
 from hutong.lifecycle.turn import Turn
 from hutong.model.limits import LEASE_MARGIN_MS, SILENT_AFTER_MS
@@ -18,7 +18,7 @@ def tick(turn: Turn) -> None:
             turn.emit(ev.SiteSilent(record.site.id))
         if turn.now_ms > record.lease_until_ms + LEASE_MARGIN_MS:
             _lose_attempts(turn, record)
-    offers.look_again(turn)
+    look_again(turn)
     for job_id in turn.fold.timers.opened(turn.now_ms):
         job = turn.state.jobs.get(job_id)
         if job is not None and job.state not in TERMINAL_JOB_STATES:

@@ -1,6 +1,7 @@
 """How plans and events of attempts are folded in, and what the meter counts."""
 
 from hutong.lifecycle import events as ev
+from hutong.lifecycle import offers
 from hutong.lifecycle.ground import Ground
 from hutong.lifecycle.records import Attempt, Job
 from hutong.model.reasons import Preempted
@@ -107,6 +108,7 @@ def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> No
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    offers.note_end(ground, attempt, entry.at_ms)
     job.note(entry.at_ms, f"{attempt.id} ended: {event.reason.sentence()}")
     if event.started_ms and not job.started_ms:
         job.started_ms = event.started_ms
@@ -124,6 +126,7 @@ def attempt_lost(ground: Ground, event: ev.AttemptLost, entry: ev.Entry) -> None
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    offers.note_end(ground, attempt, entry.at_ms)
     job.note(entry.at_ms, f"{attempt.id} was lost: {event.reason.sentence()}")
     record = ground.state.sites[attempt.site]
     record.unsent.pop(attempt.id, None)

@@ -1,6 +1,7 @@
 """One scheduling cycle, and its plan turned into an event."""
 
 from hutong.lifecycle import events as ev
+from hutong.lifecycle.scaling import carry_out
 from hutong.lifecycle.turn import Turn
 from hutong.model.ids import AttemptId, JobId, attempt_id
 from hutong.model.resources import Amount
@@ -25,6 +26,7 @@ def run_cycle_and_place(turn: Turn, profile: Profile) -> Plan:
             turn.poke(placement.site)
         for preemption in plan.preemptions:
             turn.poke(turn.state.attempts[preemption.victim].site)
+    carry_out(turn, plan)
     scheduler.remember(plan)
     if plan.truncated:
         turn.want_cycle()
