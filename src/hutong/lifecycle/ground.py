@@ -45,7 +45,7 @@ class Ground:
         for node in record.inventory.nodes:
             if node.id == name:
                 leaving = any(
-                    name in offer.nodes and offer.nodes[name].away
+                    node.id in offer.nodes and offer.nodes[node.id].away
                     for offer in record.offers.values()
                 )
                 draining = leaving or name in record.drained_nodes

@@ -108,6 +108,18 @@ def _check_inventory(site: str, inventory: Inventory) -> None:
             pool.price.memory_gib_microcny_per_hour,
         )) < 0:  # fmt: skip
             raise _invalid(site, f"pool {pool.id} has a price below zero")
+    offered: dict[str, bool] = {}
+    for offer in inventory.offers:
+        if offer.pool not in pools or offer.pool in offered:
+            raise _invalid(site, f"the offer {offer.pool} is there twice or has no pool")
+        price = offer.price
+        if min(
+            offer.nodes_max, offer.boot_ms, offer.revoked_milli_per_hour,
+            price.accelerator_microcny_per_hour, price.cpu_microcny_per_hour,
+            price.memory_gib_microcny_per_hour,
+        ) < 0 or offer.nodes_max > limits.SITE_NODES:  # fmt: skip
+            raise _invalid(site, f"the offer {offer.pool} has a figure that cannot be")
+        offered[offer.pool] = True
     names: dict[str, bool] = {}
     for node in inventory.nodes:
         owner, name = split_node(node.id)

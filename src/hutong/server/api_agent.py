@@ -81,8 +81,8 @@ async def _site_of(call: Call, name: LogName) -> SiteId:
 
 
 def _check_prices(site: str, inventory: Inventory) -> None:
-    for pool in inventory.pools:
-        book = pool.price
+    books = [(pool.id, pool.price) for pool in inventory.pools]
+    for pool, book in books + [(offer.pool, offer.price) for offer in inventory.offers]:
         highest = max(
             book.accelerator_microcny_per_hour,
             book.cpu_microcny_per_hour,
@@ -92,7 +92,7 @@ def _check_prices(site: str, inventory: Inventory) -> None:
             raise refuse(
                 "site.invalid",
                 site=site,
-                problem=f"pool {pool.id} has a price above {MOST_MICROCNY_PER_HOUR} micro-CNY",
+                problem=f"pool {pool} has a price above {MOST_MICROCNY_PER_HOUR} micro-CNY",
                 advice="Prices are in millionths of a yuan an hour.",
             )
 
