@@ -62,6 +62,7 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
     affinity: tuple[Affinity, ...] = ()
     commercial: Commercial = Commercial()
     split: bool = False
+    checkpoint_ms: int = 0
 
     def run_ms(self, speed_milli: int, default_ms: int) -> int:
         """Expected duration at a speed: the estimate (never above the limit), else the limit.
@@ -114,6 +115,7 @@ def shape_of(spec: JobSpec) -> Shape:
         spec.deadline_ms, budget, spec.exclusive, spec.preemptible, spec.workload,
         spec.cost_weight_milli, spec.preferences, spec.inputs, _bare(spec.groups), spec.elastic,
         spec.layout, spec.within, spec.affinity, spec.commercial, spec.split,
+        spec.checkpoint_ms,
     )  # fmt: skip
 
 
