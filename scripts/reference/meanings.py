@@ -116,6 +116,7 @@ AVAILABILITY = {
     "node_down": "The site says that the node is down.",
     "node_draining": "An operator keeps new work away from the node.",
     "deadline": "It could no longer end before its deadline there.",
+    "groups": "No pool of the site could run one of the gang's other groups.",
 }
 PROFILE_SETTINGS = {
     "classes": "The classes of the queue, the most urgent first.",

@@ -44,17 +44,22 @@ class NotConsidered(Reason, frozen=True, tag="waiting.not_considered"):
 
 
 class BusyPools(Reason, frozen=True, tag="waiting.busy"):
-    """Pools could run it once enough is free. `tasks` are placed whole or not at all."""
+    """Pools could run it once enough is free. `tasks` are placed whole or not at all.
+
+    `within` is the largest place that the gang may span, empty for a whole site.
+    """
 
     clears_on: ClassVar[tuple[str, ...]] = (*_ENDINGS, *_SUPPLY)
     pools: int
     tasks: int
     fitting_now: int
+    within: str = ""
 
     def sentence(self) -> str:
+        where = f" in one {self.within}" if self.within else ""
         return (
             f"{self.pools} pool(s) could run it, but only {self.fitting_now} of its "
-            f"{self.tasks} task(s) would fit now."
+            f"{self.tasks} task(s) would fit{where} now."
         )
 
 

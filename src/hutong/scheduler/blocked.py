@@ -118,8 +118,8 @@ class Blocked:
             if best is None:
                 break
             at, found = best
-            self._hold(cursor, look, at, found)
-            first = first or {at: Start(found.start_ms, found.basis)}
+            start = self._hold(cursor, look, at, found)
+            first = first or {at: start}
             if self._profile.backfill != "conservative" or not cursor.skip():
                 break
         return first
@@ -152,18 +152,21 @@ class Blocked:
                     for victim in eviction.victims
                 ]
             at, found = best
-            self._hold(cursor, look, at, found)
-            first = first or {at: Start(found.start_ms, found.basis)}
+            start = self._hold(cursor, look, at, found)
+            first = first or {at: start}
             if not cursor.skip():
                 break
         return first
 
-    def _hold(self, cursor: Cursor, look: Look, at: int, found: Found) -> None:
+    def _hold(self, cursor: Cursor, look: Look, at: int, found: Found) -> Start:
+        """Keep the room of a reservation, and say when the whole gang is expected to start."""
         option, tasks = look.options[at], look.shape.tasks
         self._board.hold(option, tasks, cursor.job, found)
         self._cycle.reservations.append(
             Reservation(cursor.job, option.columns.pool.id, found.start_ms, tasks)
         )
+        start = Start(found.start_ms, found.basis)
+        return self._cycle.gangs.hold_rest(look, option, cursor.job, start)
 
     def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
         """The option whose earliest start the job's objective likes best, and that start.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hutong.model.ids import JobId
-from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
+from hutong.scheduler.columns import Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import (
     NO_MASK,
     Index,
@@ -23,7 +23,7 @@ from hutong.scheduler.fit import (
     pack_rows,
     vector_for,
 )
-from hutong.scheduler.gang_room import earliest_laid, fitting
+from hutong.scheduler.gang_layout import fitting
 from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import Added, Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest
@@ -236,7 +236,8 @@ class Board:
         known = None if lane.owned else lane.live.memo.get(key)
         if known is not None and known[0] == lane.live.version:
             return int(known[1])
-        fits = fitting(capacity(Room(lane.columns), option.need, tasks), tasks, option)
+        by_row = capacity(Room(lane.columns), option.need, tasks)
+        fits = fitting(by_row, tasks, lane.columns.domains, option)
         if not lane.owned:
             remember(lane.live, key, (lane.live.version, fits))
         return fits
@@ -303,16 +304,11 @@ class Board:
         if lasting and (known := memo.get(key)) is not None and known[0] == lane.live.version:
             found: Found | None = known[1]
             return found
-        if option.laid:
-            found = earliest_laid(
-                option, outlook, tasks,
-                columns=lane.columns, holds=lane.holds, now_ms=self.now_ms,
-            )  # fmt: skip
-        else:
-            found = earliest(
-                lane.columns, outlook, option.need, tasks,
-                holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
-            )  # fmt: skip
+        found = earliest(
+            lane.columns, outlook, option.need, tasks,
+            holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
+            how=option if option.laid else None,
+        )  # fmt: skip
         if lasting and (found is None or found.start_ms > self.now_ms):
             remember(lane.live, key, (lane.live.version, found))
         return found

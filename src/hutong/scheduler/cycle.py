@@ -22,12 +22,13 @@ from hutong.scheduler.demand import Group
 from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
+from hutong.scheduler.gang import Gangs, Piece, base
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
 from hutong.scheduler.order import ClassOrder, Cursor
 from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan, Preemption, Reservation
 from hutong.scheduler.profile import Profile
-from hutong.scheduler.shapes import Shape
+from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.tenants import Entity, Ledger
 
@@ -57,6 +58,7 @@ class Cycle:
         self._looks: dict[Shape, Look] = {}
         self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
         self._blocked = Blocked(self)
+        self.gangs = Gangs(self)
 
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
@@ -91,8 +93,13 @@ class Cycle:
         """What this cycle knows of a shape."""
         found = self._looks.get(shape)
         if found is None:
-            match = self.snapshot.matcher.match(shape, self.profile)
-            found = self._looks[shape] = Look(shape, match, self.snapshot.supply, self.board)
+            plain = is_plain(shape)
+            seen = shape if plain else base(shape)
+            match = self.snapshot.matcher.match(seen, self.profile)
+            found = Look(seen, match, self.snapshot.supply, self.board)
+            self._looks[shape] = found
+            if not plain:
+                self.gangs.prune(found)
         return found
 
     def defer(
@@ -127,6 +134,8 @@ class Cycle:
 
     def _place(self, cursor: Cursor, look: Look) -> bool:
         """Start the group's next job where it fits best; says whether it fitted anywhere."""
+        if not is_plain(cursor.group.shape):
+            return self.gangs.place(cursor, look)
         entity = cursor.group.entity
         for at in range(look.at, len(look.options)):
             fitting = look.fitting(at)
@@ -137,37 +146,47 @@ class Cycle:
                 continue
             shares = fitting.shares()
             if shares:
-                self._start(cursor, look, option, shares)
+                self.start(cursor, look, option, shares)
                 return True
             look.note_exhausted(at)
         return False
 
-    def _start(self, cursor: Cursor, look: Look, option: Option, shares: Sequence[Share]) -> None:
+    def start(
+        self, cursor: Cursor, look: Look, option: Option, shares: Sequence[Share],
+        gang: Piece | None = None,
+    ) -> None:  # fmt: skip
+        """Start a group's next job on shares of a pool, or as the piece of a gang says."""
         reason, explanation = self._tell(cursor, look, option)
         columns = option.columns
         ids = columns.ids
         end_ms = self.now_ms + option.boot_ms + option.run_ms
+        claim = gang.claim() if gang else option.claim
         self.placements.append(
             Placement(
                 cursor.job,
                 columns.pool.site,
                 columns.pool.id,
-                tuple([NodeShare(ids[row], tasks) for row, tasks in shares]),
+                gang.nodes() if gang else tuple([NodeShare(ids[row], n) for row, n in shares]),
                 option.model,
                 option.need.milli,
                 option.speed_milli,
-                option.rate,
+                gang.rate() if gang else option.rate,
                 end_ms,
                 reason,
                 explanation,
                 option.basis,
+                gang.places() if gang else (),
+                gang.part if gang else 0,
+                gang.parts if gang else 1,
             )
         )
         self.board.place(option, shares)
+        for other, others in gang.groups if gang else ():
+            self.board.place(other, others)
         entity = cursor.group.entity
-        self.ledger.charge(entity, option.claim)
+        self.ledger.charge(entity, claim)
         if entity.limits:
-            self.started.append((entity, Ending(end_ms, option.basis, option.claim)))
+            self.started.append((entity, Ending(end_ms, option.basis, claim)))
 
     def _tell(self, cursor: Cursor, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
         """Why it starts there: worked out once for a group as long as it goes to one pool."""

@@ -1,5 +1,6 @@
 """Explanations, made of what deciding found out: candidates with their scores, reasons to wait."""
 
+from hutong.model.job import Level
 from hutong.model.reasons import (
     BehindOthers,
     BestCandidate,
@@ -86,7 +87,10 @@ def waits_for(
     if held_by is not None:
         reasons.append(WouldDelayReserved(held_by.job, held_by.start_ms))
     elif look.blocked:
-        reasons.append(BusyPools(look.match.pools_count, look.shape.tasks, look.fits_count))
+        shape = look.shape
+        within = "" if shape.tasks == 1 or shape.within is Level.SITE else shape.within.value
+        busy = BusyPools(look.match.pools_count, shape.tasks, look.fits_count, within)
+        reasons.append(busy)
     if ahead:
         reasons.append(BehindOthers(ahead))
     return (*reasons, *overs)

@@ -25,6 +25,7 @@ SITE_DRAINING = "site_draining"
 NODE_DOWN = "node_down"
 NODE_DRAINING = "node_draining"
 DEADLINE = "deadline"
+GROUPS = "groups"
 
 
 class Ask:

@@ -6,7 +6,8 @@ cycle, and once all are, the shape is blocked and not looked at again.
 
 from hutong.scheduler.board import Board, Fitting
 from hutong.scheduler.estimate import Outcome
-from hutong.scheduler.filters import DEADLINE, unavailable
+from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
+from hutong.scheduler.gang_room import LaidFitting
 from hutong.scheduler.match import Match, Option
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.shapes import Shape
@@ -32,7 +33,7 @@ class Look:
         self.filtered = match.filtered_now
         if shape.deadline_ms > 0:
             self._drop_late(board.now_ms)
-        self._fittings: list[Fitting | None] = [None] * len(self.options)
+        self._fittings: list[Fitting | LaidFitting | None] = [None] * len(self.options)
         self.at = 0
         self.fits_count = 0
         self.held_by: Holder | None = None
@@ -42,12 +43,13 @@ class Look:
         if self.options and match.unfit_at == supply.growth and shape.deadline_ms <= 0:
             self.blocked, self.fits_count = True, match.unfit_count
 
-    def fitting(self, index: int) -> Fitting:
+    def fitting(self, index: int) -> Fitting | LaidFitting:
         """How an option fares."""
         found = self._fittings[index]
         if found is None:
-            found = Fitting(self._board, self.options[index], self.shape.tasks)
-            self._fittings[index] = found
+            option = self.options[index]
+            kind = LaidFitting if option.laid else Fitting
+            found = self._fittings[index] = kind(self._board, option, self.shape.tasks)
         return found
 
     def note_exhausted(self, index: int) -> None:
@@ -63,6 +65,14 @@ class Look:
         self.blocked = True
         if all(known is not None and known.lasting for known in self._fittings):
             self.match.unfit_at, self.match.unfit_count = self._growth, self.fits_count
+
+    def keep_options(self, options: list[Option]) -> None:
+        """Go on with some of the options; before the first is tried."""
+        left_out = sum([len(o.columns.ids) for o in self.options if o not in options])
+        self.filtered = {**self.filtered, GROUPS: left_out}
+        self.options = options
+        self._fittings = [None] * len(options)
+        self.blocked = self.blocked or not options
 
     def fits_now(self, option: Option) -> int:
         """How many tasks of the gang an option's pool holds now, reservations apart."""

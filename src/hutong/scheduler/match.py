@@ -21,7 +21,7 @@ from hutong.scheduler.filters import (
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import AcceleratorCatalog
-from hutong.scheduler.shapes import WHOLE_MILLI, Shape
+from hutong.scheduler.shapes import WHOLE_MILLI, Shape, held_by_groups, is_laid
 from hutong.scheduler.supply import Supply, held_exclusively
 
 _KEPT = 50_000
@@ -36,8 +36,8 @@ class Option:
 
     __slots__ = (
         "alternative", "basis", "boot_ms", "bound_ms", "claim", "columns", "cost_microcny",
-        "domestic", "latest_ms", "model", "need", "nodes_needed", "rate", "run_ms", "score",
-        "speed_milli", "tasks_per_node",
+        "domestic", "laid", "latest_ms", "layout", "model", "need", "nodes_needed", "rate",
+        "run_ms", "score", "speed_milli", "tasks_per_node", "within",
     )  # fmt: skip
 
     def __init__(self, ask: Ask, columns: PoolColumns, facts: PoolFacts, profile: Profile) -> None:
@@ -58,10 +58,14 @@ class Option:
         self.tasks_per_node = min(int(ask.tasks_per_node[columns.index]), shape.tasks)
         self.nodes_needed = -(-shape.tasks // self.tasks_per_node)
         self.domestic = False
+        self.layout, self.within = shape.layout, shape.within
+        self.laid = is_laid(shape)
         if shape.exclusive:
             held = held_exclusively(columns, self.nodes_needed)
         else:
             held = amount_of(need).times(shape.tasks)
+        if shape.groups:
+            held = held.plus(held_by_groups(shape))
         self.claim = Claim(
             held, self.model, columns.pool.site, facts.region_of(columns), self.run_ms,
             self.cost_microcny,

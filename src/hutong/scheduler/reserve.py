@@ -21,6 +21,7 @@ from hutong.model.ids import JobId
 from hutong.scheduler.availability import Availability, availability_of
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import Reserved, Room, Share, capacity, chips_kept, pack
+from hutong.scheduler.gang_layout import Lies, fitting, lay
 from hutong.scheduler.outlook import Outlook
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.supply import worse
@@ -190,19 +191,24 @@ class Query(NamedTuple):
 def earliest(
     columns: PoolColumns, outlook: Outlook, need: Need, tasks: int, *,
     holds: Sequence[Hold], free: tuple[int, int, int], now_ms: int, stay_ms: int = NEVER_MS // 2,
-    closures: Sequence[Closure] = (), in_order: bool = False,
+    closures: Sequence[Closure] = (), in_order: bool = False, how: Lies | None = None,
 ) -> Found | None:  # fmt: skip
     """The earliest time a gang that stays `stay_ms` fits beside what is reserved; None where it
     never will.
 
-    `free` is what is free on the pool as a whole, which rules most out at once.
+    `free` is what is free on the pool as a whole, which rules most out at once. `how` says where
+    tasks may lie, None that it does not matter.
     """
     wanted = (need.cpu * tasks, need.mem * tasks, need.milli * tasks)
     if outlook.count_until(free, wanted) > len(outlook):
         return None
     query = Query(need, tasks, stay_ms, closures)
     lines = Lines(holds)
-    start_ms = _Search(columns, outlook, query, lines, now_ms).first()
+    search = _Search(columns, outlook, query, lines, now_ms)
+    if how is not None:
+        search = _LaidSearch(columns, outlook, query, lines, now_ms)
+        search.how = how
+    start_ms = search.first()
     if start_ms is None:
         return None
     count = outlook.ended_by(start_ms)
@@ -213,7 +219,10 @@ def earliest(
     by_row = capacity(room, need, tasks, kept)
     lines.limit(by_row, every, query, start_ms)
     choose = first_rows if in_order else pack
-    shares = choose(by_row, tasks, columns.domains)
+    if how is not None:
+        shares = lay(by_row, tasks, columns.domains, how)
+    else:
+        shares = choose(by_row, tasks, columns.domains)
     basis = outlook.basis_of(count)
     for hold in holds:
         if hold.end_ms <= start_ms:
@@ -238,6 +247,7 @@ class _Search:
     def __init__(
         self, columns: PoolColumns, outlook: Outlook, query: Query, lines: Lines, now_ms: int
     ) -> None:
+        self._columns = columns
         self._outlook = outlook
         self._query = query
         self._lines = lines
@@ -323,6 +333,35 @@ class _Search:
         by_row = capacity(room, query.need, query.tasks, kept)
         self._lines.limit(by_row, self._rows, query, time_ms)
         return int(by_row.sum()) >= missing
+
+
+class _LaidSearch(_Search):
+    """The same where it matters where the tasks lie: every row is looked at, place by place."""
+
+    how: Lies
+
+    def first(self) -> int | None:
+        """The earliest start."""
+        count = int(self._free.searchsorted(self._query.tasks))
+        if count >= len(self._free):
+            return None
+        start_ms = max(self._now_ms, int(self._outlook.times[count - 1])) if count else self._now_ms
+        for left_ms, right_ms in self._stretches(start_ms):
+            found = self._within(left_ms, right_ms)
+            if found is not None:
+                return found
+        return None
+
+    def _fits(self, time_ms: int) -> bool:
+        query, columns = self._query, self._columns
+        fractions = query.need.milli > 0 and not query.need.chips
+        count = self._outlook.ended_by(time_ms)
+        room = self._outlook.room_after(columns, count, fractions=fractions)
+        every = np.arange(len(columns.ids))
+        kept = self._lines.reserved_at(every, time_ms)
+        by_row = capacity(room, query.need, query.tasks, kept)
+        self._lines.limit(by_row, every, query, time_ms)
+        return fitting(by_row, query.tasks, columns.domains, self.how) >= query.tasks
 
 
 def first_rows(tasks_by_row: Ints, tasks: int, domains: tuple[Rows, ...]) -> list[Share]:

@@ -23,7 +23,7 @@ from hutong.model.job import (
     TaskGroup,
     Workload,
 )
-from hutong.model.resources import AcceleratorNeed, FrameworkNeed
+from hutong.model.resources import AcceleratorNeed, Amount, FrameworkNeed
 
 NEVER_MS = 2**62
 """Stands for a time that never comes."""
@@ -128,3 +128,40 @@ def group_name(priority: str, tenant: TenantId, shape: Shape) -> int:
     """A number below 2**52 that names a group alike on every hub, whatever it met before."""
     text = msgspec.json.encode((priority, tenant, shape))
     return (zlib.crc32(text) << 20) | (zlib.adler32(text) & 0xFFFFF)
+
+
+def held_by_groups(shape: Shape) -> Amount:
+    """What the further groups of a gang hold, on the first chips that each names."""
+    held = Amount()
+    for group in shape.groups:
+        needs = group.needs
+        milli = needs.accelerators[0].count_milli if needs.accelerators else 0
+        held = held.plus(Amount(needs.cpu_milli, needs.memory_mib, milli).times(group.tasks))
+    return held
+
+
+def is_laid(shape: Shape) -> bool:
+    """Whether it matters where the tasks of a gang lie, beyond that they are close together."""
+    return shape.tasks > 1 and (shape.layout is not Layout.PACK or shape.within is not Level.SITE)
+
+
+def is_plain(shape: Shape) -> bool:
+    """Whether a gang of identical tasks goes to one pool whole, in one size only.
+
+    And what it will hold there is known before its nodes are.
+    """
+    if shape.groups or shape.elastic is not None:
+        return False
+    spread = shape.exclusive and shape.layout is Layout.SPREAD
+    return shape.tasks == 1 or not (shape.split or spread)
+
+
+def sized(shape: Shape, tasks: int, left_milli: int = 1000) -> Shape:
+    """The same gang in one size. Its run takes as much longer as it has fewer tasks.
+
+    `left_milli` is what is left to do of the job's work, in thousandths.
+    """
+    estimate = shape.estimate_ms
+    if estimate is not None and estimate > 0:
+        estimate = max(-(-estimate * shape.tasks * left_milli // (tasks * 1000)), 1)
+    return msgspec.structs.replace(shape, tasks=tasks, estimate_ms=estimate, elastic=None)

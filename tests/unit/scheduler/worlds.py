@@ -173,6 +173,7 @@ class World:
             queued.job, placement.pool, placement.nodes, spec=spec, seq=queued.seq,
             accelerator=placement.accelerator, chips_milli=placement.accelerator_milli,
             expected_end_ms=placement.expected_end_ms, end_basis=placement.end_basis,
+            groups=placement.groups,
         )  # fmt: skip
 
     def run(
