@@ -20,16 +20,26 @@ from hutong.model.classes import DEFAULT_CLASSES
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId, TenantId
 from hutong.model.job import (
+    Affinity,
     ArraySpec,
+    Commercial,
     Constraints,
+    DataInput,
     Dependency,
     DependencyKind,
     DomesticRule,
+    Elastic,
     InlineFile,
     JobSpec,
+    Layout,
+    Level,
     Objective,
+    Preferences,
     Program,
     RetryPolicy,
+    TaskGroup,
+    Terms,
+    Workload,
 )
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
 from hutong.model.validate import check_spec
@@ -98,7 +108,26 @@ def test_any_text_gives_jobs_or_an_error(text: str, format: str | None) -> None:
 
 
 YAML_KEYS = {
-    "hutong": [*JOB_KEYS.honoured, "cpus", "memory", "accelerators", "model", "count", "speed"],
+    "hutong": [
+        *JOB_KEYS.honoured,
+        "cpus",
+        "memory",
+        "accelerators",
+        "model",
+        "count",
+        "speed",
+        "head",
+        "name",
+        "size",
+        "at",
+        "level",
+        "required",
+        "labels",
+        "after",
+        "terms",
+        "cost",
+        "sites",
+    ],
     "skypilot": [*TASK.honoured, *TASK.refused, *RESOURCES.honoured, *RESOURCES.refused],
     "kubernetes": [*SPEC.honoured, *POD.honoured, *CONTAINER.honoured, "requests", "limits", "cpu"],
 }
@@ -245,7 +274,52 @@ NEEDS = st.builds(
     ).map(tuple),
 )
 DURATIONS = st.integers(0, limits.DURATION_MS)
-SPECS = st.builds(
+LABELS = st.dictionaries(
+    st.one_of(NAMES, st.sampled_from(["level", "labels", "required"])), NAMES, min_size=1,
+    max_size=2,
+)  # fmt: skip
+GROUPS = st.lists(
+    st.builds(
+        TaskGroup, st.sampled_from(["head", "ps-1", "eval"]), st.integers(1, 8), NEEDS,
+        st.one_of(st.none(), PROGRAMS),
+    ),
+    max_size=2, unique_by=lambda group: group.name,
+).map(tuple)  # fmt: skip
+AFFINITY = st.lists(
+    st.builds(
+        Affinity, LABELS.map(lambda labels: tuple(labels.items())), st.sampled_from(Level),
+        st.booleans(), st.booleans(),
+    ),
+    max_size=3, unique_by=lambda entry: (tuple(sorted(entry.labels)), entry.level),
+).map(lambda entries: tuple(sorted(entries, key=lambda entry: entry.apart)))  # fmt: skip
+INPUTS = st.lists(
+    st.builds(
+        DataInput, NAMES, st.integers(1, limits.INPUT_MIB),
+        st.lists(NAMES, max_size=2, unique=True).map(tuple),
+    ),
+    max_size=2, unique_by=lambda data: data.name,
+).map(tuple)  # fmt: skip
+COMMERCIAL = st.one_of(
+    st.just(Commercial(allowed=False)),
+    st.builds(
+        Commercial, st.just(True), st.one_of(st.none(), DURATIONS),
+        st.lists(st.sampled_from(Terms), max_size=3, unique=True).map(tuple),
+    ),
+)  # fmt: skip
+
+
+def possible(spec: JobSpec, low: int, *, resize: bool) -> JobSpec:
+    """The same job without what cannot be true together; elastic where it can be."""
+    changes: dict[str, object] = {"tasks": min(spec.tasks, limits.GANG_TASKS - 16)}
+    if spec.layout is Layout.SPREAD and spec.within is Level.NODE:
+        changes["within"] = Level.SITE
+    changes["split"] = spec.split and not spec.groups and spec.within is Level.SITE
+    if low and not spec.groups:
+        changes["elastic"] = Elastic(min(low, spec.tasks, limits.GANG_TASKS - 16), resize)
+    return msgspec.structs.replace(spec, **changes)
+
+
+PLAIN_SPECS = st.builds(
     JobSpec,
     name=NAMES,
     program=PROGRAMS,
@@ -299,6 +373,32 @@ SPECS = st.builds(
     exclusive=st.booleans(),
     labels=st.dictionaries(NAMES, NAMES, max_size=2),
     source=st.just("hutong"),
+    workload=st.sampled_from(Workload),
+    cost_weight_milli=st.one_of(st.none(), st.integers(0, 1000)),
+    preferences=st.builds(
+        Preferences,
+        regions=st.sampled_from([(), ("cn-beijing", "our-own")]),
+        jurisdictions=st.sampled_from([(), ("CN-BJ",)]),
+        owners=st.sampled_from([(), ("Tianjin Univ.",)]),
+    ),
+    inputs=INPUTS,
+    groups=GROUPS,
+    layout=st.sampled_from(Layout),
+    within=st.sampled_from(Level),
+    affinity=AFFINITY,
+    checkpoint_ms=DURATIONS,
+    commercial=COMMERCIAL,
+    split=st.booleans(),
+)  # fmt: skip
+SPECS = st.builds(
+    lambda spec, low, resize: possible(spec, low, resize=resize),
+    # An objective beside a weight says the same thing twice, which a file may not.
+    PLAIN_SPECS.map(
+        lambda spec: spec if spec.cost_weight_milli is None
+        else msgspec.structs.replace(spec, objective=Objective.TIME)
+    ),
+    st.integers(0, 20),
+    st.booleans(),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ _TOP_KEY = re.compile(r"""^(?:---\s+)?["']?([A-Za-z_][\w.-]*)["']?\s*:(?=\s|$)(.
 # nothing, and a file of these alone is Hutong's.
 _SKYPILOT_ONLY = (
     "num_nodes", "envs", "secrets", "file_mounts", "event_callback", "config", "service", "pool",
-    "inputs", "outputs", "volumes", "experimental", "managed_secrets", "file_mounts_mapping",
+    "outputs", "volumes", "experimental", "managed_secrets", "file_mounts_mapping",
     "volume_mounts", "api_server_access", "execution", "primary_tasks", "termination_delay",
 )  # fmt: skip
 _SKYPILOT_RESOURCES = (
@@ -25,7 +25,8 @@ _SKYPILOT_RESOURCES = (
 _HUTONG_ONLY = (
     "command", "env", "files", "tenant", "priority", "tasks", "frameworks", "array", "time_limit",
     "estimate", "deadline", "not_before", "budget", "objective", "where", "depends_on", "retry",
-    "grace", "preemptible", "min_run", "exclusive", "labels",
+    "grace", "preemptible", "min_run", "exclusive", "labels", "workload", "weigh", "prefer",
+    "resize", "groups", "layout", "within", "near", "apart", "checkpoint", "commercial", "split",
 )  # fmt: skip
 
 

@@ -7,7 +7,14 @@ import msgspec
 
 from hutong.client.formats.source import Source
 from hutong.model.errors import HutongError, refuse
-from hutong.model.job import Constraints, JobSpec, Program, RetryPolicy
+from hutong.model.job import (
+    Commercial,
+    Constraints,
+    JobSpec,
+    Preferences,
+    Program,
+    RetryPolicy,
+)
 from hutong.model.resources import FrameworkNeed, TaskNeeds
 from hutong.model.validate import check_spec
 
@@ -16,6 +23,8 @@ _GROUPS = {
     "needs": TaskNeeds(),
     "constraints": Constraints(),
     "retry": RetryPolicy(),
+    "preferences": Preferences(),
+    "commercial": Commercial(),
 }
 
 IMAGE_LABEL = "image"
@@ -71,6 +80,17 @@ class Draft:
     def value(self, field: str, default: Any = None) -> Any:
         """Give what the file said of a field."""
         return self._values.get(field, default)
+
+    def program(self) -> Program:
+        """Give the job's program as far as it is read."""
+        start = self.source.base.get("program", _GROUPS["program"])
+        members = {
+            field.removeprefix("program."): value
+            for field, value in self._values.items()
+            if field.startswith("program.")
+        }
+        program: Program = msgspec.structs.replace(start, **members)
+        return program
 
     def warn(self, line: int, word: str, sentence: str) -> None:
         """Note a warning."""

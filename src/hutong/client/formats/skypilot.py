@@ -10,7 +10,8 @@ from fractions import Fraction
 from hutong.client.formats import chips, words
 from hutong.client.formats.attach import folder_files
 from hutong.client.formats.draft import Draft, FileWarning, Place
-from hutong.client.formats.hutong import attached, read_env, read_labels
+from hutong.client.formats.hutong import read_labels
+from hutong.client.formats.hutong_program import attached, read_env
 from hutong.client.formats.nodes import Node, documents
 from hutong.client.formats.skypilot_keys import (
     ALTERNATIVE,

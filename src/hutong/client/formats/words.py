@@ -104,6 +104,11 @@ def cpu_milli(word: str) -> int:
 
 def memory_mib(word: str) -> int:
     """Read an amount of memory with its unit; a part of a MiB counts as a whole one."""
+    return size_mib(word, limits.TASK_MEMORY_MIB)
+
+
+def size_mib(word: str, limit_mib: int) -> int:
+    """Read an amount of memory or data with its unit, up to a limit."""
     wanted = "an amount with its unit, such as 8GiB, 512MiB or 64GB"
     match = _MEMORY.fullmatch(word)
     if match is None:
@@ -115,17 +120,30 @@ def memory_mib(word: str) -> int:
         like = nearest(unit, _MEMORY_BYTES)
         hint = f" Did you mean `{match[1]}{like}`?" if like else ""
         raise BadWord(f"`{unit}` is no unit of memory", f"Write {wanted}.{hint}")
-    return mib_of_bytes(exact(match[1], wanted) * _MEMORY_BYTES[unit], wanted)
+    return mib_of_bytes(exact(match[1], wanted) * _MEMORY_BYTES[unit], wanted, limit_mib)
 
 
-def mib_of_bytes(size: Fraction, wanted: str) -> int:
-    """Round bytes up to MiB, within the limits of a task."""
+def mib_of_bytes(size: Fraction, wanted: str, limit_mib: int = limits.TASK_MEMORY_MIB) -> int:
+    """Round bytes up to MiB, within a limit: that of a task's memory unless another is given."""
     if size <= 0:
         raise BadWord("it is zero", f"Write {wanted}.")
     mib = -(-size // _MIB)
-    if mib > limits.TASK_MEMORY_MIB:
-        raise BadWord(f"the limit is {limits.TASK_MEMORY_MIB // 2**20} TiB", f"Write {wanted}.")
+    if mib > limit_mib:
+        raise BadWord(f"the limit is {limit_mib // 2**20} TiB", f"Write {wanted}.")
     return int(mib)
+
+
+def percent_milli(word: str) -> int:
+    """Read a percentage from 0% to 100% in thousandths: `70%`, `12.5%`."""
+    wanted = "a percentage such as 70%"
+    if not word.endswith("%"):
+        raise BadWord("the `%` is missing", f"Write {wanted}.")
+    thousandths = exact(word.removesuffix("%").strip(), wanted) * 10
+    if thousandths.denominator != 1:
+        raise BadWord("it is finer than a tenth of a percent", f"Write {wanted}.")
+    if thousandths > 1000:
+        raise BadWord("it is more than 100%", f"Write {wanted}.")
+    return int(thousandths)
 
 
 def money_microcny(word: str) -> int:

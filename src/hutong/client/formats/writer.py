@@ -6,18 +6,26 @@ Reading the text again gives the same job, whose `source` is then `hutong`.
 from datetime import UTC, datetime
 from typing import Any
 
+from hutong.client.formats.hutong_gang import NEIGHBOUR_SETTINGS
 from hutong.model.job import (
+    Affinity,
     ArraySpec,
+    Commercial,
     Constraints,
+    DataInput,
     Dependency,
     DomesticRule,
     InlineFile,
     JobSpec,
+    Level,
+    Preferences,
     Program,
     RetryPolicy,
+    TaskGroup,
 )
 from hutong.model.resources import AcceleratorNeed, TaskNeeds
 
+RUNS = ("run", "command")
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
@@ -52,8 +60,7 @@ def to_mapping(spec: JobSpec) -> dict[str, Any]:
         job["tenant"] = str(spec.tenant)
     if spec.priority != plain.priority:
         job["priority"] = spec.priority
-    if spec.tasks != 1:
-        job["tasks"] = spec.tasks
+    job |= _size(spec)
     if spec.needs != plain.needs:
         job["resources"] = _resources(spec.needs)
     if spec.frameworks:
@@ -78,7 +85,93 @@ def to_mapping(spec: JobSpec) -> dict[str, Any]:
         job["exclusive"] = True
     if spec.labels:
         job["labels"] = dict(spec.labels)
+    return job | _lie(spec, plain) | _wishes(spec, plain)
+
+
+def _size(spec: JobSpec) -> dict[str, Any]:
+    if spec.elastic is None:
+        return {"tasks": spec.tasks} if spec.tasks != 1 else {}
+    size: dict[str, Any] = {"tasks": f"{spec.elastic.tasks_min}..{spec.tasks}"}
+    return {**size, "resize": True} if spec.elastic.resize else size
+
+
+def _lie(spec: JobSpec, plain: JobSpec) -> dict[str, Any]:
+    """What a gang is made of, and how its tasks lie."""
+    job: dict[str, Any] = {}
+    if spec.groups:
+        job["groups"] = {group.name: _group(group, spec.program) for group in spec.groups}
+    if spec.layout is not plain.layout:
+        job["layout"] = spec.layout.value
+    if spec.within is not plain.within:
+        job["within"] = spec.within.value
+    if spec.split:
+        job["split"] = True
+    for key, apart in (("near", False), ("apart", True)):
+        entries = [_neighbours(entry) for entry in spec.affinity if entry.apart is apart]
+        if entries:
+            job[key] = entries if len(entries) > 1 else entries[0]
     return job
+
+
+def _group(group: TaskGroup, common: Program) -> dict[str, Any]:
+    keys: dict[str, Any] = {"tasks": group.tasks}
+    resources = _resources(group.needs)
+    if resources:
+        keys["resources"] = resources
+    if group.program is None:
+        return keys
+    own, jobs = _program(group.program), _program(common)
+    keys |= {key: value for key, value in own.items() if key in RUNS or jobs.get(key) != value}
+    empty: dict[str, Any] = {"setup": "", "env": {}, "files": [], "workdir": None}
+    return keys | {key: empty[key] for key in jobs if key not in own and key in empty}
+
+
+def _neighbours(entry: Affinity) -> dict[str, Any]:
+    labels = dict(entry.labels)
+    plain = not any(name in labels for name in NEIGHBOUR_SETTINGS)
+    keys: dict[str, Any] = labels if plain else {"labels": labels}
+    if entry.level is not Level.NODE:
+        keys["level"] = entry.level.value
+    if not entry.required:
+        keys["required"] = False
+    return keys
+
+
+def _wishes(spec: JobSpec, plain: JobSpec) -> dict[str, Any]:
+    """What a job is like, would rather have, reads and pays for."""
+    job: dict[str, Any] = {}
+    if spec.workload is not plain.workload:
+        job["workload"] = spec.workload.value
+    if spec.cost_weight_milli is not None:
+        job["weigh"] = {"cost": f"{decimal(spec.cost_weight_milli * 100, 1000)}%"}
+    if spec.preferences != plain.preferences:
+        job["prefer"] = _prefer(spec.preferences)
+    if spec.inputs:
+        job["inputs"] = [_input(data) for data in spec.inputs]
+    if spec.commercial != plain.commercial:
+        job["commercial"] = _commercial(spec.commercial)
+    return job
+
+
+def _prefer(preferences: Preferences) -> dict[str, list[str]]:
+    keys = ("regions", "jurisdictions", "sites", "owners")
+    return {key: list(getattr(preferences, key)) for key in keys if getattr(preferences, key)}
+
+
+def _input(data: DataInput) -> dict[str, Any]:
+    keys: dict[str, Any] = {"name": data.name, "size": _size_mib(data.size_mib)}
+    return {**keys, "at": list(data.replicas)} if data.replicas else keys
+
+
+def _commercial(commercial: Commercial) -> str | dict[str, Any]:
+    if not commercial.allowed:
+        return "never"
+    keys: dict[str, Any] = {}
+    if commercial.after_ms is not None:
+        keys["after"] = duration(commercial.after_ms)
+    if commercial.terms:
+        keys["terms"] = [terms.value for terms in commercial.terms]
+    return keys
 
 
 def duration(total_ms: int) -> str:
@@ -134,11 +227,15 @@ def _resources(needs: TaskNeeds) -> dict[str, Any]:
     if needs.cpu_milli != plain.cpu_milli:
         resources["cpus"] = _number(needs.cpu_milli)
     if needs.memory_mib != plain.memory_mib:
-        gib, rest = divmod(needs.memory_mib, 1024)
-        resources["memory"] = f"{needs.memory_mib}MiB" if rest else f"{gib}GiB"
+        resources["memory"] = _size_mib(needs.memory_mib)
     if needs.accelerators:
         resources["accelerators"] = [_accelerator(need) for need in needs.accelerators]
     return resources
+
+
+def _size_mib(size_mib: int) -> str:
+    gib, rest = divmod(size_mib, 1024)
+    return f"{size_mib}MiB" if rest else f"{gib}GiB"
 
 
 def _accelerator(need: AcceleratorNeed) -> str | dict[str, Any]:
@@ -175,6 +272,8 @@ def _times(spec: JobSpec, plain: JobSpec) -> dict[str, str]:
         times["grace"] = duration(spec.grace_ms)
     if spec.min_run_ms:
         times["min_run"] = duration(spec.min_run_ms)
+    if spec.checkpoint_ms:
+        times["checkpoint"] = duration(spec.checkpoint_ms)
     return times
 
 

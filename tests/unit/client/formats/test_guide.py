@@ -7,6 +7,10 @@ import pytest
 import yaml
 
 from hutong.client.formats import detect_format, hutong, kubernetes_keys, read_jobs, sbatch
+from hutong.client.formats import hutong_gang as gang
+from hutong.client.formats import hutong_needs as needs
+from hutong.client.formats import hutong_place as place
+from hutong.client.formats import hutong_program as program
 from hutong.client.formats import sbatch_options as options
 from hutong.client.formats import skypilot_keys as skypilot
 from hutong.client.formats.chips import STACK_OF_GRES
@@ -36,11 +40,12 @@ def all_of(*tables: Keys) -> list[str]:
 
 def test_every_key_of_hutong_yaml_is_named() -> None:
     tables = (
-        hutong.JOB_KEYS, hutong.RESOURCES_KEYS, hutong.WHERE_KEYS, hutong.RETRY_KEYS,
-        hutong.DEPENDS_KEYS, hutong.FILE_KEYS,
+        hutong.JOB_KEYS, needs.RESOURCES_KEYS, place.WHERE_KEYS, hutong.RETRY_KEYS,
+        hutong.DEPENDS_KEYS, program.FILE_KEYS, place.PREFER_KEYS, place.INPUT_KEYS,
+        place.COMMERCIAL_KEYS, place.WEIGH_KEYS, gang.GROUP_KEYS,
     )  # fmt: skip
     assert unnamed(all_of(*tables), "Hutong YAML") == []
-    for key in (*hutong.ACCELERATOR_KEYS.honoured, *hutong.ARRAY_KEYS.honoured):
+    for key in (*needs.ACCELERATOR_KEYS.honoured, *needs.ARRAY_KEYS.honoured):
         assert f"{key}:" in section("Hutong YAML"), key
 
 

@@ -5,19 +5,32 @@ from typing import Any
 import pytest
 
 from hutong.client.formats import hutong as reader
+from hutong.client.formats.hutong_gang import GROUP_KEYS
+from hutong.client.formats.hutong_needs import RESOURCES_KEYS
+from hutong.client.formats.hutong_place import INPUT_KEYS, PREFER_KEYS
 from hutong.client.formats.nodes import Keys
 from hutong.model.classes import BEST_EFFORT, URGENT
 from hutong.model.ids import JobId
 from hutong.model.job import (
+    Affinity,
     ArraySpec,
+    Commercial,
     Constraints,
+    DataInput,
     Dependency,
     DependencyKind,
     DomesticRule,
+    Elastic,
     JobSpec,
+    Layout,
+    Level,
     Objective,
+    Preferences,
     Program,
     RetryPolicy,
+    TaskGroup,
+    Terms,
+    Workload,
 )
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
 from tests.unit.client.formats.support import (
@@ -136,6 +149,50 @@ HONOURED: list[tuple[str, str, Any]] = [
     ("min_run: 10m", "min_run_ms", 600_000),
     ("exclusive: true", "exclusive", True),
     ("labels: {team: vision, run: 7}", "labels", {"team": "vision", "run": "7"}),
+    ("workload: inference", "workload", Workload.INFERENCE),
+    ("weigh: {cost: 70%}", "cost_weight_milli", 700),
+    ("weigh: {time: 87.5%}", "cost_weight_milli", 125),
+    ("weigh: {cost: 0%, time: 100%}", "cost_weight_milli", 0),
+    (
+        "prefer: {regions: [beijing], jurisdictions: CN-BJ, sites: bj-1, owners: [Tsinghua]}",
+        "preferences", Preferences(("cn-beijing",), ("CN-BJ",), ("Tsinghua",), ("bj-1",)),
+    ),
+    (
+        "inputs: [{name: imagenet, size: 150GiB, at: [bj-1, cn-tianjin]}, {name: tok, size: 2GB}]",
+        "inputs",
+        (DataInput("imagenet", 153_600, ("bj-1", "cn-tianjin")), DataInput("tok", 1908)),
+    ),
+    ("tasks: 4..16", "elastic", Elastic(4)),
+    ("tasks: 4..16", "tasks", 16),
+    ("tasks: 4 .. 4", "elastic", Elastic(4)),
+    ("resize: true\ntasks: 4..16", "elastic", Elastic(4, resize=True)),
+    ("resize: false", "elastic", None),
+    (
+        "groups: {head: {resources: {cpus: 4}}, ps: {tasks: 2, command: [serve]}}", "groups",
+        (TaskGroup("head", 1, TaskNeeds(4000)),
+         TaskGroup("ps", 2, TaskNeeds(), Program(argv=("serve",)))),
+    ),
+    ("layout: spread", "layout", Layout.SPREAD),
+    ("within: rack", "within", Level.RACK),
+    ("near: {app: train}", "affinity", (Affinity((("app", "train"),)),)),
+    (
+        "near: [{app: train, level: rack, required: false}, {labels: {level: 3, a: ''}}]",
+        "affinity",
+        (Affinity((("app", "train"),), Level.RACK, required=False),
+         Affinity((("level", "3"), ("a", "")))),
+    ),
+    (
+        "apart: {app: serve, level: site}", "affinity",
+        (Affinity((("app", "serve"),), Level.SITE, apart=True),),
+    ),
+    ("checkpoint: 10m", "checkpoint_ms", 600_000),
+    ("commercial: never", "commercial", Commercial(allowed=False)),
+    (
+        "commercial: {after: 15m, terms: [spot, reserved]}", "commercial",
+        Commercial(after_ms=900_000, terms=(Terms.SPOT, Terms.RESERVED)),
+    ),
+    ("commercial: {after: 0s, terms: on-demand}", "commercial.terms", (Terms.ON_DEMAND,)),
+    ("split: true", "split", True),
 ]  # fmt: skip
 
 
@@ -147,6 +204,20 @@ def test_a_key_sets_its_field(line: str, field: str, value: Any) -> None:
     assert found == value
 
 
+def test_a_group_runs_what_the_job_runs_but_for_what_it_says_itself() -> None:
+    (head, ps) = job(
+        "env: {A: b}", "setup: prepare", "workdir: /data",
+        "groups: {head: {run: start, env: {C: d}}, ps: {setup: '', workdir: , files: []}}",
+    ).groups  # fmt: skip
+    assert head.program == Program("start", setup="prepare", env={"C": "d"}, workdir="/data")
+    assert ps.program == Program("python train.py", env={"A": "b"})
+
+
+def test_a_group_is_refused_a_script_and_a_command() -> None:
+    error = refusal(hutong("groups: {head: {run: a, command: [b]}}"))
+    assert (error.code, error.facts["word"]) == ("file.unsupported", "groups.head.command")
+
+
 def test_every_key_has_a_case() -> None:
     reached = {line.partition(":")[0] for line, _, _ in HONOURED}
     reached |= {"name", "run", "command", "files"}  # by tests of their own
@@ -154,6 +225,45 @@ def test_every_key_has_a_case() -> None:
 
 
 BAD: list[tuple[str, str, str]] = [
+    ("workload: train", "workload", "it is none of the words it takes"),
+    ("weigh: {cost: 0.7}", "weigh.cost", "the `%` is missing"),
+    ("weigh: {cost: 170%}", "weigh.cost", "it is more than 100%"),
+    ("weigh: {cost: 1.25%}", "weigh.cost", "finer than a tenth of a percent"),
+    ("weigh: {cost: -1%}", "weigh.cost", "it is negative"),
+    ("weigh: {cost: 70%, time: 40%}", "weigh", "not 100% together"),
+    ("weigh: {}", "weigh", "it is empty"),
+    ("objective: cost\nweigh: {cost: 70%}", "weigh", "the `objective` says it already"),
+    ("prefer: {sites: Bad}", "prefer.sites", "it is not the name of a site"),
+    ("inputs: {a: 1GiB}", "inputs", "a list is wanted"),
+    ("inputs: [{name: a}]", "inputs[0]", "it has no `size`"),
+    ("inputs: [{size: 1GiB}]", "inputs[0]", "it has no `name`"),
+    ("inputs: [{name: a, size: 150}]", "inputs[0].size", "the unit is missing"),
+    ("inputs: [{name: a, size: 2048TiB}]", "inputs[0].size", "the limit is 1024 TiB"),
+    ("inputs: [{name: a, size: 1GiB}, {name: a, size: 1GiB}]", "inputs", "it is named twice"),
+    ("tasks: 16..4", "tasks", "the range runs backwards"),
+    ("tasks: 0..4", "tasks", "it is less than 1"),
+    ("tasks: 4..", "tasks", "it is not a plain number"),
+    ("tasks: 4-16", "tasks", "it is not a plain number"),
+    ("resize: true", "resize", "the job has one size"),
+    ("groups: [head]", "groups", "a mapping is wanted"),
+    ("groups: {Head: {}}", "groups.Head", "cannot be its name"),
+    ("groups: {tasks: {}}", "groups", "this name means other tasks of the job"),
+    ("groups: {head: {tasks: 0}}", "groups.head.tasks", "it is less than 1"),
+    ("groups: {head: {resources: {cpus: 0}}}", "groups.head.resources.cpus", "it is zero"),
+    ("tasks: 2..4\ngroups: {head: {}}", "tasks", "a gang with groups has one size"),
+    ("layout: wide", "layout", "it is none of the words it takes"),
+    ("within: row", "within", "it is none of the words it takes"),
+    ("layout: spread\ntasks: 2\nwithin: node", "within", "do not lie on one node"),
+    ("near: {level: rack}", "near", "it names no labels"),
+    ("near: {app: a, level: row}", "near.level", "it is none of the words it takes"),
+    ("near: {app: a}\napart: {app: a}", "apart", "beside these jobs and apart"),
+    ("checkpoint: 10", "checkpoint", "the unit is missing"),
+    ("commercial: always", "commercial", "it is none of the words it takes"),
+    ("commercial: {}", "commercial", "it is empty"),
+    ("commercial: {terms: [cheap]}", "commercial.terms[0]", "it is none of the words it takes"),
+    ("commercial: {terms: []}", "commercial.terms", "it is empty"),
+    ("within: rack\nsplit: true", "split", "within one rack"),
+
     ("env: {A: true}", "env.A", "YAML reads this word as yes or no"),
     ("env: {A: on}", "env.A", "YAML reads this word as yes or no"),
     ("env: {A: }", "env.A", "it has no value"),
@@ -243,7 +353,7 @@ def test_a_value_that_cannot_be_is_refused_with_its_line(line: str, key: str, pr
     assert error.hint
     code, number, word = said(error)
     assert code == "file.bad_value"
-    assert number == 4
+    assert number == 4 + (line.count("\n") if key != "tasks" else 0)
     assert word == key or key.startswith(word)
 
 
@@ -279,12 +389,12 @@ def test_an_unknown_key_is_answered_with_the_nearest_one(line: str, key: str, ad
 
 
 def test_every_translation_of_a_foreign_key_names_a_key_that_exists() -> None:
-    for keys in (reader.JOB_KEYS, reader.RESOURCES_KEYS):
+    for keys in (reader.JOB_KEYS, RESOURCES_KEYS, PREFER_KEYS, INPUT_KEYS, GROUP_KEYS):
         assert isinstance(keys, Keys)
         for stranger, meant in keys.meant.items():
             assert stranger not in keys.honoured
             word = meant.split("`")[1].split(":")[0]
-            assert word in keys.honoured, meant
+            assert word in (*keys.honoured, "where"), meant
 
 
 @pytest.mark.parametrize(
@@ -301,7 +411,7 @@ def test_every_translation_of_a_foreign_key_names_a_key_that_exists() -> None:
         ('name: "a\\u0007"\nrun: b\n', 1, "it holds a control character"),
         ("name: a\nrun: true\n", 2, "YAML reads this word as yes or no"),
         ("name: a\nrun: [a, b]\n", 2, "`run` is one script"),
-        ("name: a\nrun: b\ncommand: [c]\n", 3, "the job has a `run` as well"),
+        ("name: a\nrun: b\ncommand: [c]\n", 3, "there is a `run` as well"),
         ("name: a\ncommand: echo b\n", 2, "`command` is a list of words"),
         ("name: a\ncommand: []\n", 2, "there is nothing to run"),
         ("name: a\ncommand: [on]\n", 2, "YAML reads this word as yes or no"),
