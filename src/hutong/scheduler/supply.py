@@ -151,6 +151,10 @@ class Supply:
             self._renew_boot(node)
             self._show_condition(node, before)
 
+    def is_draining(self, node: NodeId) -> bool:
+        """Whether an operator keeps new work away from a node."""
+        return self._conditions.get(node) is NodeCondition.DRAINING
+
     def put_nodes_of_offer(
         self, pool: PoolId, coming: dict[NodeId, int], idle_since: dict[NodeId, int]
     ) -> None:
