@@ -47,9 +47,7 @@ def full_until(node: NodeId, pool: Pool, ready_ms: int) -> RunningAttempt:
     needs = pool.node
     if (milli := needs.accelerator_milli) > WHOLE_MILLI:
         # A need of more than one chip is one of whole chips; what is left lies on a closed node.
-        needs = type(needs)(
-            needs.cpu_milli, needs.memory_mib, milli - milli % WHOLE_MILLI
-        )
+        needs = type(needs)(needs.cpu_milli, needs.memory_mib, milli - milli % WHOLE_MILLI)
     return RunningAttempt(
         AttemptId(f"boot {node}"), JobId(""), 0, TenantId(""), "", pool.site, PoolId(pool.id),
         (NodeShare(node, 1),), needs, 0, ready_ms or NEVER_MS, preemptible=False,

@@ -1,0 +1,339 @@
+"""Offers: which nodes of providers a cycle has started for whom, and which go back.
+
+Theory of operation. It is called once, after all groups had their turn, with those that are blocked
+and could run on an offer, in their order (`Want`). Each job is put on paper on nodes that are there
+or coming, those of the pool first on which it is expected to start; what is coming counts from the
+moment it was asked for, before any site has told of it. Only jobs for which that is not enough, and
+that would wait longer than they or the profile allow or miss their deadline, have nodes started, if
+that makes them end sooner and the money is there. So the number of nodes follows from what waits
+and not from what was asked before: the same need asks for the same nodes in cycle after cycle,
+however long they take to boot, and other needs first use what is left on them.
+
+Many small jobs share a node, and one room serves as many of them in turn as may wait that long.
+
+A node on which nothing ran for a while goes back, unless a reservation or a job on paper needs it.
+Reserved nodes go back once the operator drains them.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hutong.model.ids import JobId, NodeId, PoolId
+from hutong.model.job import Level, Terms
+from hutong.model.supply import MS_PER_HOUR, cost_microcny
+from hutong.scheduler.board import Board
+from hutong.scheduler.columns import PoolColumns
+from hutong.scheduler.look import Look
+from hutong.scheduler.option import Option, cost_weight_milli
+from hutong.scheduler.plan import Scaling
+from hutong.scheduler.profile import Profile
+from hutong.scheduler.records import SiteStatus
+from hutong.scheduler.shapes import Shape
+from hutong.scheduler.spot import is_spot
+from hutong.scheduler.standing import Standing
+from hutong.scheduler.supply import Supply
+from hutong.scheduler.tenants import Entity, Ledger
+from hutong.scheduler.yard import Bin, Yard
+
+LOOKED_AT = 2_000
+"""So many waiting jobs are put on paper in a cycle at most; the next one goes on."""
+
+
+class Want(NamedTuple):
+    """Jobs of one group that are blocked, as `elements` from `job` on.
+
+    The first is expected to start at `start_ms` on option `at` (0 where nobody can tell), each
+    further one `spacing_ms` later. `usable` are the options that quotas leave, by position.
+    """
+
+    group: int
+    job: JobId
+    entity: Entity
+    look: Look
+    usable: Sequence[int]
+    at: int
+    start_ms: int
+    spacing_ms: int
+    elements: int
+    submitted_ms: int
+
+
+class Served(NamedTuple):
+    """Where the first job of a group will run, on nodes that are coming or are now started."""
+
+    pool: PoolId
+    nodes: int
+    ready_ms: int
+    cost_microcny: int
+
+
+class Verdict(NamedTuple):
+    """What was decided: scalings, by group whom they serve, and when to look again (0: never)."""
+
+    scalings: tuple[Scaling, ...] = ()
+    served: tuple[tuple[int, Served], ...] = ()
+    look_again_ms: int = 0
+
+
+class Start(NamedTuple):
+    """Nodes that could be started for one gang. `score` is the objective's; lower is better."""
+
+    score: int
+    position: int
+    option: Option
+    yard: Yard
+    nodes: int
+    ready_ms: int
+    cost_microcny: int
+
+
+def decide(
+    wants: Sequence[Want], supply: Supply, board: Board, ledger: Ledger, profile: Profile
+) -> Verdict:
+    """Which offers to scale. Charges the ledger for what it puts on paper."""
+    if not supply.offers:
+        return Verdict()
+    return _Desk(supply, board, ledger, profile).decide(wants)
+
+
+class _Desk:
+    def __init__(self, supply: Supply, board: Board, ledger: Ledger, profile: Profile) -> None:
+        self._supply = supply
+        self._board = board
+        self._ledger = ledger
+        self._profile = profile
+        self._now_ms = board.now_ms
+        self._left = LOOKED_AT
+        self._again_ms = 0
+        self._served: dict[int, Served] = {}
+        self._for: dict[PoolId, JobId] = {}
+        self._yards: dict[PoolId, Yard] = {}
+        for pool, standing in supply.offers.items():
+            columns = supply.pools.get(pool)
+            ready = columns and supply.statuses.get(columns.pool.site) is SiteStatus.READY
+            if columns is not None and ready:
+                self._yards[pool] = Yard(columns, standing, self._bins(columns, standing))
+
+    def decide(self, wants: Sequence[Want]) -> Verdict:
+        for want in wants:
+            if self._left > 0 and not want.look.shape.groups:
+                self._serve(want)
+        scalings = []
+        for pool, yard in self._yards.items():
+            nodes = yard.standing.nodes_count
+            if yard.new:
+                scalings.append(Scaling(pool, nodes + len(yard.new), self._for[pool]))
+            elif away := self._away(yard):
+                scalings.append(Scaling(pool, nodes - len(away), None, tuple(away)))
+        return Verdict(tuple(scalings), tuple(self._served.items()), self._again_ms)
+
+    def _look_again(self, at_ms: int) -> None:
+        if at_ms > self._now_ms:
+            self._again_ms = min(self._again_ms or at_ms, at_ms)
+
+    # What is there
+
+    def _bins(self, columns: PoolColumns, standing: Standing) -> list[Bin]:
+        """Nodes of an offer that nobody uses: idle, booting, or asked for."""
+        now = self._board.lane(columns).columns
+        bins = []
+        for row, node in enumerate(columns.ids):
+            if node not in standing.idle_since or not columns.ready[row]:
+                continue
+            held = self._supply.booting.get(node)
+            if held is not None:
+                ready_ms = max(held.attempt.expected_end_ms, self._now_ms + 1)
+                bins.append(Bin(columns, node, ready_ms))
+            elif not now.shares[row]:
+                bins.append(Bin(columns, node, self._now_ms))
+        boot_ms = standing.offer.boot_ms
+        for node, asked_ms in standing.coming.items():
+            bins.append(Bin(columns, node, max(asked_ms + boot_ms, self._now_ms + 1)))
+        return bins
+
+    # What is wanted
+
+    def _serve(self, want: Want) -> None:
+        """Put a group's jobs on what is there or coming, and start nodes for those that may.
+
+        Those that are pressed come first: that they are shows that the others are served.
+        """
+        look, shape = want.look, want.look.shape
+        bound_ms = self._bound_ms(shape)
+        self._look_again(want.submitted_ms + bound_ms + 1)
+        offered = [at for at in want.usable if look.options[at].columns.pool.id in self._yards]
+        offered.sort(key=lambda at: at != want.at)
+        jobs = min(want.elements, self._left)
+        pressed = self._pressed(want, jobs, bound_ms)
+        calm = jobs - pressed
+        for at in offered:
+            pressed -= self._on_paper(want, at, pressed, bound_ms, head=not calm)
+        if calm and want.at in offered:
+            self._on_paper(want, want.at, calm, bound_ms, head=True)
+        while pressed > 0:
+            start = self._best_start(want, offered)
+            if start is None:
+                return
+            pressed -= self._start(want, start, pressed, bound_ms, head=not calm)
+
+    def _bound_ms(self, shape: Shape) -> int:
+        after_ms = shape.commercial.after_ms
+        return self._profile.commercial_after_ms if after_ms is None else after_ms
+
+    def _pressed(self, want: Want, jobs: int, bound_ms: int) -> int:
+        """How many of the jobs, the last ones, would wait too long or miss their deadline."""
+        if not want.start_ms:
+            return jobs
+        allowed_ms = want.submitted_ms + bound_ms
+        latest_ms = want.look.options[want.at].latest_ms
+        last_ms = min(allowed_ms, latest_ms)
+        if want.start_ms > last_ms:
+            return jobs
+        in_time = (last_ms - want.start_ms) // max(want.spacing_ms, 1) + 1
+        return max(0, jobs - in_time)
+
+    def _turns(self, option: Option, bound_ms: int) -> int:
+        """How many jobs may use one room in turn without any of them waiting too long."""
+        offer = option.columns.offer
+        boot_ms = offer.boot_ms if offer is not None else 0
+        latest_ms = min(bound_ms, max(option.latest_ms - self._now_ms, 0))
+        return 1 + max(0, latest_ms - boot_ms) // max(option.span_ms, 1)
+
+    def _on_paper(self, want: Want, at: int, jobs: int, bound_ms: int, *, head: bool) -> int:
+        """Put jobs on nodes that are there or coming; says how many found room.
+
+        `head` says that the first of the group is among them.
+        """
+        option = want.look.options[at]
+        yard = self._yards[option.columns.pool.id]
+        turns = self._turns(option, bound_ms)
+        tasks = _tasks(want.look.shape, option, yard)
+        found = 0
+        while found < jobs and not self._ledger.over_quota(want.entity, option.claim):
+            ready_ms = yard.pack(option.need, tasks, whole=_whole(option))
+            if not ready_ms:
+                break
+            self._ledger.charge(want.entity, option.claim)
+            if head and ready_ms > self._now_ms and want.group not in self._served:
+                nodes = yard.nodes_for(option.need, tasks, whole=_whole(option))
+                cost = self._cost(option, yard, nodes)
+                self._served[want.group] = Served(yard.columns.pool.id, nodes, ready_ms, cost)
+            found += turns
+        self._left -= min(found, jobs)
+        return min(found, jobs)
+
+    # What is started
+
+    def _best_start(self, want: Want, offered: Sequence[int]) -> Start | None:
+        starts = []
+        for at in offered:
+            start = self._could_start(want, at)
+            if start is not None:
+                starts.append(start)
+        return min(starts, default=None, key=lambda start: start[:2])
+
+    def _could_start(self, want: Want, at: int) -> Start | None:
+        """Nodes of one option's offer for one gang, unless something speaks against them."""
+        look, option = want.look, want.look.options[at]
+        shape, yard = look.shape, self._yards[option.columns.pool.id]
+        nodes = yard.nodes_for(option.need, _tasks(shape, option, yard), whole=_whole(option))
+        ready_ms = self._now_ms + max(yard.offer.boot_ms, 1)
+        finish_ms = ready_ms + option.span_ms + option.risk_ms
+        if nodes > yard.left or ready_ms > option.latest_ms:
+            return None
+        if want.start_ms and want.start_ms <= look.options[want.at].latest_ms:
+            other = look.options[want.at]
+            if finish_ms >= want.start_ms + other.span_ms + other.risk_ms:
+                return None
+        if is_spot(yard.offer) and not self._is_safe(want, option):
+            return None
+        cost = self._cost(option, yard, nodes)
+        if 0 < shape.budget_microcny < cost // _sharing(shape, option, want.elements):
+            return None
+        if self._ledger.over_quota(want.entity, option.claim):
+            return None
+        score = _score(shape, self._profile, finish_ms - self._now_ms, cost)
+        return Start(score, at, option, yard, nodes, ready_ms, cost)
+
+    def _is_safe(self, want: Want, spot: Option) -> bool:
+        """Whether sure nodes could take over from a spot node, where there is a deadline."""
+        if want.look.shape.deadline_ms <= 0:
+            return True
+        sure = [
+            (option, yard)
+            for option in want.look.match.options
+            if (yard := self._yards.get(option.columns.pool.id)) and not is_spot(yard.offer)
+        ]
+        return not sure or any(
+            yard.left + len(yard.bins) >= option.nodes_needed for option, yard in sure
+        )
+
+    def _cost(self, option: Option, yard: Yard, nodes: int) -> int:
+        """What the provider takes for whole nodes, from the request to the expected end."""
+        rate = yard.offer.price.rate(yard.columns.pool.node) * nodes
+        return cost_microcny(rate, yard.offer.boot_ms + option.span_ms + option.risk_ms)
+
+    def _start(self, want: Want, start: Start, jobs: int, bound_ms: int, *, head: bool) -> int:
+        """Start nodes for one gang, and put on them what else of the group finds room there."""
+        shape, option, yard = want.look.shape, start.option, start.yard
+        tasks = _tasks(shape, option, yard)
+        yard.start(option.need, tasks, nodes=start.nodes, ready_ms=start.ready_ms)
+        self._ledger.charge(want.entity, option.claim)
+        pool = yard.columns.pool.id
+        self._for.setdefault(pool, want.job)
+        if head:
+            served = Served(pool, start.nodes, start.ready_ms, start.cost_microcny)
+            self._served.setdefault(want.group, served)
+        found = min(self._turns(option, bound_ms), jobs)
+        self._left -= found
+        rest = self._on_paper(want, start.position, jobs - found, bound_ms, head=False)
+        return found + rest
+
+    # What goes back
+
+    def _away(self, yard: Yard) -> list[NodeId]:
+        """Nodes that were idle for long enough and are needed by nobody."""
+        lane, standing = self._board.lane(yard.columns), yard.standing
+        kept = {row: True for hold in lane.holds for row in hold.rows.tolist()}
+        needed = {one.node: True for one in yard.bins if one.used}
+        away = []
+        for row, node in enumerate(yard.columns.ids):
+            if node not in standing.idle_since or node in self._supply.booting:
+                continue
+            if lane.columns.shares[row] or row in kept or node in needed:
+                continue
+            drained = self._supply.is_draining(node)
+            if yard.offer.terms is Terms.RESERVED and not drained:
+                continue
+            due_ms = standing.idle_since[node] + self._profile.commercial_idle_ms
+            if drained or due_ms <= self._now_ms:
+                away.append(node)
+            else:
+                self._look_again(due_ms)
+        return away
+
+
+def _tasks(shape: Shape, option: Option, yard: Yard) -> int:
+    """The tasks of a gang for which nodes are looked for: an elastic one takes what can be had."""
+    if shape.elastic is None:
+        return shape.tasks
+    most = option.tasks_per_node * yard.offer.nodes_max
+    return max(min(shape.tasks, most), shape.elastic.tasks_min)
+
+
+def _sharing(shape: Shape, option: Option, jobs: int) -> int:
+    """How many of the jobs share the cost of the nodes that one of them takes."""
+    if option.nodes_needed > 1:
+        return 1
+    each = Bin(option.columns, None, 0).holds(option.need, shape.tasks * jobs)
+    return max(1, each // shape.tasks)
+
+
+def _whole(option: Option) -> bool:
+    return option.within is Level.NODE
+
+
+def _score(shape: Shape, profile: Profile, time_ms: int, cost: int) -> int:
+    weight = cost_weight_milli(shape, profile)
+    time = (1000 - weight) * max(profile.hour_value_microcny, 1) * time_ms
+    return weight * cost * MS_PER_HOUR + time

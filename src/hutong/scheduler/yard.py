@@ -1,0 +1,111 @@
+"""Yards: the nodes of one offer that run nothing, those that are coming, and those it could add.
+
+Jobs are packed on them on paper, to find out how many more nodes are needed. A fraction of a chip
+takes whole chips here as soon as it is the first on one, which errs on the side of one node more.
+"""
+
+from hutong.model.ids import NodeId
+from hutong.model.supply import Offer
+from hutong.scheduler.columns import Need, PoolColumns
+from hutong.scheduler.shapes import WHOLE_MILLI
+from hutong.scheduler.standing import Standing
+
+_PLENTY = 2**40
+
+
+class Bin:
+    """One node as it is filled on paper. `node` is None for one that is not there yet."""
+
+    __slots__ = ("closed", "cpu", "mem", "milli", "node", "ready_ms", "used")
+
+    def __init__(self, columns: PoolColumns, node: NodeId | None, ready_ms: int) -> None:
+        self.node = node
+        self.ready_ms = ready_ms
+        self.cpu = columns.cpu_total
+        self.mem = columns.mem_total
+        self.milli = len(columns.caps) * WHOLE_MILLI
+        self.used = False
+        self.closed = False
+
+    def holds(self, need: Need, most: int) -> int:
+        """How many tasks it still holds, at most `most`."""
+        if self.closed or (need.exclusive and self.used):
+            return 0
+        count = most
+        if need.cpu > 0:
+            count = min(count, self.cpu // need.cpu)
+        if need.mem > 0:
+            count = min(count, self.mem // need.mem)
+        if need.chips:
+            count = min(count, self.milli // (need.chips * WHOLE_MILLI))
+        elif need.milli:
+            count = min(count, self.milli // WHOLE_MILLI * (WHOLE_MILLI // need.milli))
+        return max(count, 0)
+
+    def take(self, need: Need, tasks: int) -> None:
+        """Put tasks on it."""
+        self.used = True
+        self.closed |= need.exclusive
+        self.cpu -= need.cpu * tasks
+        self.mem -= need.mem * tasks
+        if need.chips:
+            self.milli -= need.chips * WHOLE_MILLI * tasks
+        elif need.milli:
+            self.milli -= -(-tasks // (WHOLE_MILLI // need.milli)) * WHOLE_MILLI
+
+
+class Yard:
+    """One offer. `bins` are its idle and coming nodes, `left` is how many more it would start."""
+
+    __slots__ = ("bins", "columns", "left", "new", "offer", "standing")
+
+    def __init__(self, columns: PoolColumns, standing: Standing, bins: list[Bin]) -> None:
+        self.columns = columns
+        self.standing = standing
+        self.offer: Offer = standing.offer
+        self.bins = bins
+        self.left = max(0, self.offer.nodes_max - max(standing.nodes_count, len(columns.ids)))
+        self.new: list[Bin] = []
+
+    def pack(self, need: Need, tasks: int, *, whole: bool) -> int:
+        """Put a gang on nodes that are there or coming; gives when they are ready, 0 if too few.
+
+        With `whole` it has to lie on one node.
+        """
+        return _pack([*self.bins, *self.new], need, tasks, whole=whole)
+
+    def nodes_for(self, need: Need, tasks: int, *, whole: bool) -> int:
+        """How many new nodes a gang takes by itself; more than there can be where none would do."""
+        each = Bin(self.columns, None, 0).holds(need, tasks)
+        if not each or (whole and each < tasks):
+            return _PLENTY
+        return -(-tasks // each)
+
+    def start(self, need: Need, tasks: int, *, nodes: int, ready_ms: int) -> None:
+        """Ask for new nodes, and put a gang on them."""
+        added = [Bin(self.columns, None, ready_ms) for _ in range(nodes)]
+        self.left -= nodes
+        self.new += added
+        for one in added:
+            part = one.holds(need, tasks)
+            one.take(need, part)
+            tasks -= part
+
+
+def _pack(bins: list[Bin], need: Need, tasks: int, *, whole: bool) -> int:
+    held = [(one.holds(need, tasks), one) for one in bins]
+    alone = [(one.milli, one.cpu, at) for at, (count, one) in enumerate(held) if count >= tasks]
+    if alone:
+        one = bins[min(alone)[2]]
+        one.take(need, tasks)
+        return one.ready_ms
+    if whole or sum(count for count, _ in held) < tasks:
+        return 0
+    ready_ms = 0
+    for count, one in sorted(held, key=lambda pair: (-pair[0], pair[1].ready_ms)):
+        part = min(count, tasks)
+        if part:
+            one.take(need, part)
+            ready_ms = max(ready_ms, one.ready_ms)
+            tasks -= part
+    return ready_ms
