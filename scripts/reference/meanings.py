@@ -108,6 +108,7 @@ LIMITS = {
     "CHECKPOINT_GAP_MS": "Of one attempt a checkpoint is written down this often at most.",
     "DEFAULT_GRACE_MS": "From SIGTERM to SIGKILL, unless the job says otherwise.",
     "GRACE_MS": "The longest grace that a job may ask for.",
+    "REPLICA_NAMES": "Inputs of which the hub remembers where they were staged.",
 }
 
 AVAILABILITY = {

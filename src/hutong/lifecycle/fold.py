@@ -62,6 +62,9 @@ class Fold(Ground):
                 self.show_node(record, node)
             offers.show_all(self, record)
             self.show_status(record)
+        for name, sites in state.replicas.items():
+            for site in sites:
+                scheduler.note_replica(name, site)
         for job in state.jobs.values():
             if job.state in TERMINAL_JOB_STATES:
                 continue

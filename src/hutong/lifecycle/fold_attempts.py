@@ -79,6 +79,7 @@ def attempt_moved(ground: Ground, event: ev.AttemptMoved, entry: ev.Entry) -> No
     if event.started_ms and not attempt.began_ms:
         attempt.began_ms = max(attempt.placed_ms, min(event.started_ms, entry.at_ms))
         ground.show_progress(attempt)
+        ground.note_inputs(attempt, job)
     if event.started_ms and not job.started_ms:
         job.started_ms = event.started_ms
     if attempt.state is not AttemptState.STOPPING:

@@ -6,6 +6,7 @@ from hutong.lifecycle.state import HubState
 from hutong.lifecycle.timers import Timers
 from hutong.model.errors import refuse
 from hutong.model.ids import AttemptId
+from hutong.model.limits import REPLICA_NAMES
 from hutong.model.reasons import ArrayLimit, AwaitsJobs, CancelledByUser, NotBefore, Preempted
 from hutong.model.states import (
     ATTEMPT_MOVES,
@@ -114,6 +115,14 @@ class Ground:
         """Tell the scheduler since when an attempt runs and when it last wrote down its state."""
         self.scheduler.note_progress(attempt.id, attempt.began_ms, attempt.saved_ms)
 
+    def note_inputs(self, attempt: Attempt, job: Job) -> None:
+        """Remember that a job's inputs are at the site where it runs; the oldest names go first."""
+        replicas = self.state.replicas
+        for item in job.spec.inputs:
+            replicas.setdefault(item.name, {})[attempt.site] = True
+            if len(replicas) > REPLICA_NAMES:
+                del replicas[next(iter(replicas))]
+
     def mark_stopping(self, attempt: Attempt) -> None:
         """Tell the scheduler that an attempt makes room."""
         self.scheduler.mark_stopping(attempt.id)
@@ -153,6 +162,8 @@ class Ground:
                 running_ms=attempt.began_ms,
                 checkpoint_ms=job.spec.checkpoint_ms,
                 checkpointed_ms=attempt.saved_ms,
+                inputs=job.spec.inputs,
+                labels=tuple(sorted(job.spec.labels.items())),
             )
         )
 

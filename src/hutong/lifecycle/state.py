@@ -16,7 +16,7 @@ class HubState(msgspec.Struct):
     `jobs` holds those that are not over or not settled; `dependents` the jobs that wait for a job;
     `keys` the idempotency keys of jobs held here; `open_jobs` how many jobs of a tenant and all
     below it are not over; `tenants_changed` the token that was next when a tenant last changed;
-    `meter` the sums over intervals that ended.
+    `meter` the sums over intervals that ended; `replicas` the sites where an input was staged.
     """
 
     version: int = SNAPSHOT_VERSION
@@ -35,6 +35,7 @@ class HubState(msgspec.Struct):
     keys: dict[TenantId, dict[str, JobId]] = {}
     open_jobs: dict[TenantId, int] = {}
     meter: dict[TenantId, Usage] = {}
+    replicas: dict[str, dict[SiteId, bool]] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -13,8 +13,9 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One chip model as a site counts it: a card, or a module, or one processor of a card.
 
     `memory_mib` is the nominal size (a chip sold with 80 GB has 81,920), of which drivers report
-    about a hundredth less. `bf16_gflops` and `fp16_gflops` are dense matrix peaks without structured
-    sparsity, `fp64_gflops` and `fp32_gflops` those of the vector units, which any program reaches.
+    about a hundredth less. `bf16_gflops` and `fp16_gflops` are dense matrix peaks without
+    structured sparsity, `fp64_gflops` and `fp32_gflops` those of the vector units, which any
+    program reaches.
     `interconnect_gb_per_s` is the way to its neighbours within the machine, both directions added.
     `family` is the word for all variants of a chip, such as `A100`. `stack` is a `Stack.id`.
     `domestic` says that the chip is designed in mainland China. `declared` says that the

@@ -152,16 +152,23 @@ class NoSites(Reason, frozen=True, tag="waiting.no_sites"):
 class NoPoolMatches(Reason, frozen=True, tag="waiting.no_pool"):
     """No pool of any site could ever run it as things stand.
 
-    `filtered` counts the nodes that fell to each filter, by the filter's name.
+    `filtered` counts the nodes that fell to each filter, by the filter's name; `details` says what
+    a filter was asked and what those nodes have. `nearest` is the pool that got furthest, and
+    `fell_to` the filter where it fell out, empty where it only takes no work at present.
     """
 
     clears_on: ClassVar[tuple[str, ...]] = ("InventoryChanged", "SiteReturned", "SiteDrained")
     filtered: dict[str, int]
     wanted: str
+    details: dict[str, str] = {}
+    nearest: str = ""
+    fell_to: str = ""
 
     def sentence(self) -> str:
         counts = ", ".join(f"{count} by {name}" for name, count in self.filtered.items())
-        return f"No pool can run {self.wanted}: of all nodes {counts or 'none'} fell out."
+        text = f"No pool can run {self.wanted}: of all nodes {counts or 'none'} fell out."
+        detail = self.details.get(self.fell_to)
+        return f"{text} Nearest is {self.nearest}: {detail}." if detail else text
 
 
 class NodesStarting(Reason, frozen=True, tag="waiting.starting"):

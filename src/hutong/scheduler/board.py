@@ -129,7 +129,7 @@ class Fitting:
         self._lane = lane
         self._option = option
         self._tasks = tasks
-        self._end_ms = board.now_ms + option.boot_ms + option.bound_ms
+        self._end_ms = board.now_ms + option.ready_ms + option.bound_ms
         self._need = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
         self._allowed: Mask = NO_MASK
         self._fence: PoolFence | None = None
@@ -246,8 +246,8 @@ class Board:
         """Take room for a gang that starts now."""
         lane, need, now_ms = self.lane(option.columns), option.need, self.now_ms
         index = lane.own()
-        end_ms = clamp_time(now_ms + option.boot_ms + option.run_ms)
-        bound_ms = now_ms + option.boot_ms + option.bound_ms
+        end_ms = clamp_time(now_ms + option.span_ms)
+        bound_ms = now_ms + option.ready_ms + option.bound_ms
         basis = BASES.index(option.basis)
         for row, tasks in shares:
             parts = index.take(row, need, tasks)
@@ -268,9 +268,9 @@ class Board:
         lane = self.lane(option.columns)
         if lane.reserved is None:
             lane.reserved = Reserved(len(lane.columns.ids))
-        lane.holds.append(Hold(holder, found, option.need, run_ms=option.boot_ms + option.run_ms))
+        lane.holds.append(Hold(holder, found, option.need, run_ms=option.span_ms))
         lane.reserved.add(found.rows, found.tasks, option.need)
-        lane.trail = (*lane.trail, (option.need, tasks, option.boot_ms + option.run_ms))
+        lane.trail = (*lane.trail, (option.need, tasks, option.span_ms))
 
     def outlook(self, columns: PoolColumns) -> Outlook:
         """What will be given back on a pool, what was started in this cycle included."""

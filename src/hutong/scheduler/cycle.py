@@ -55,6 +55,7 @@ class Cycle:
         self.deferrals: list[Deferral] = []
         self.started: list[tuple[Entity, Ending]] = []
         self.truncated = False
+        self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
         self._looks: dict[Shape, Look] = {}
         self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
         self._blocked = Blocked(self)
@@ -87,15 +88,16 @@ class Cycle:
             deferrals=tuple(self.deferrals),
             shares_milli=self.ledger.shares_milli(),
             truncated=self.truncated,
+            domestic_milli=self.ambient.domestic_milli,
         )
 
     def look(self, shape: Shape) -> Look:
         """What this cycle knows of a shape."""
         found = self._looks.get(shape)
-        if found is None:
+        if found is None or (not found.blocked and not found.match.holds(self.ambient)):
             plain = is_plain(shape)
             seen = shape if plain else base(shape)
-            match = self.snapshot.matcher.match(seen, self.profile)
+            match = self.snapshot.matcher.match(seen, self.profile, self.ambient)
             found = Look(seen, match, self.snapshot.supply, self.board)
             self._looks[shape] = found
             if not plain:
@@ -159,7 +161,7 @@ class Cycle:
         reason, explanation = self._tell(cursor, look, option)
         columns = option.columns
         ids = columns.ids
-        end_ms = self.now_ms + option.boot_ms + option.run_ms
+        end_ms = self.now_ms + option.span_ms
         claim = gang.claim() if gang else option.claim
         self.placements.append(
             Placement(
@@ -181,6 +183,7 @@ class Cycle:
             )
         )
         self.board.place(option, shares)
+        self.ambient.placed(option, claim.held.accelerator_milli)
         for other, others in gang.groups if gang else ():
             self.board.place(other, others)
         entity = cursor.group.entity

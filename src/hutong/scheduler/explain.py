@@ -16,7 +16,7 @@ from hutong.model.reasons import (
 from hutong.scheduler.board import Board
 from hutong.scheduler.estimate import Outcome, Start, rough_start
 from hutong.scheduler.look import Look
-from hutong.scheduler.match import Option
+from hutong.scheduler.option import Option, objective_of
 from hutong.scheduler.plan import Candidate, Explanation
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.reserve import Holder
@@ -27,18 +27,20 @@ def explain_placement(
 ) -> tuple[PlaceReason, Explanation]:
     """Why a job starts where it does: the pool chosen, then the other ones, best first."""
     now_ms, tasks = board.now_ms, look.shape.tasks
-    first = chosen.candidate(start_ms=now_ms, score=chosen.score, tasks_fitting=tasks)
+    first = chosen.candidate(
+        start_ms=now_ms, score=chosen.score, tasks_fitting=tasks, now_ms=now_ms
+    )
     others = [
         candidate_now(look, option, board, profile)
         for option in look.options[: profile.candidates_count + 1]
         if option is not chosen
     ]
-    others.sort(key=lambda candidate: (not candidate.start_ms, candidate.score, candidate.pool))
+    others.sort(key=lambda other: (not other.start_ms, other.score, other.finish_ms, other.pool))
     candidates = (first, *others[: max(profile.candidates_count - 1, 0)])
     able = sum(candidate.tasks_fitting >= tasks for candidate in candidates)
     reason: PlaceReason = OnlyCandidate()
     if able > 1:
-        reason = BestCandidate(look.shape.objective.value, able)
+        reason = BestCandidate(objective_of(look.shape), able)
     return reason, Explanation(look.filtered, candidates, share_milli)
 
 
@@ -49,7 +51,9 @@ def candidate_now(look: Look, option: Option, board: Board, profile: Profile) ->
     if fitting < tasks:
         start_ms = rough_start(board, option, tasks).start_ms
     score = option.score_at(start_ms - board.now_ms, look.shape, profile)
-    return option.candidate(start_ms=start_ms, score=score, tasks_fitting=fitting)
+    return option.candidate(
+        start_ms=start_ms, score=score, tasks_fitting=fitting, now_ms=board.now_ms
+    )
 
 
 def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: Profile) -> Outcome:
@@ -66,7 +70,8 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
     found.sort()
     candidates = tuple(
         look.options[at].candidate(
-            start_ms=start.start_ms, score=score, tasks_fitting=look.fits_now(look.options[at])
+            start_ms=start.start_ms, score=score,
+            tasks_fitting=look.fits_now(look.options[at]), now_ms=board.now_ms,
         )
         for score, at, start in found[: profile.candidates_count]
     )
@@ -76,7 +81,10 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
 
 def nowhere(look: Look, *, sites: bool) -> WaitReason:
     """Why a shape that no pool can run waits."""
-    return NoPoolMatches(look.filtered, look.shape.wanted()) if sites else NoSites()
+    if not sites:
+        return NoSites()
+    story = look.match.story
+    return NoPoolMatches(look.filtered, look.shape.wanted(), story.details(), *story.nearest())
 
 
 def waits_for(

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from hutong.model.supply import SoftwareVersion
+from hutong.model.job import Level, Preferences
+from hutong.model.supply import Site, SoftwareVersion
 from hutong.scheduler.columns import AMOUNT_MAX, Ints, Mask, Need, PoolColumns
+from hutong.scheduler.energy import Meter
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.scheduler.supply import Supply
-from hutong.scheduler.versions import is_at_least
+from hutong.scheduler.versions import is_at_least, version_key
 
 
 class Words:
@@ -38,13 +40,16 @@ class PoolFacts:
         sites = [supply.sites.get(columns.pool.site) for columns in order]
         self.order: list[PoolColumns] = list(order)
         self.catalog = catalog
-        self.site = Words([columns.pool.site for columns in order])
+        self.sites = [columns.pool.site for columns in order]
+        self.site = Words(self.sites)
         self.pool = Words([columns.pool.id for columns in order])
         self.pool_name = Words([columns.pool.id.rpartition("/")[2] for columns in order])
         self._regions = [site.region if site else "" for site in sites]
         self.region = Words(self._regions)
-        self.jurisdiction = Words([site.jurisdiction if site else "" for site in sites])
-        self.owner = Words([site.owner if site else "" for site in sites])
+        self.jurisdictions = [site.jurisdiction if site else "" for site in sites]
+        self.jurisdiction = Words(self.jurisdictions)
+        self.owners = [site.owner if site else "" for site in sites]
+        self.owner = Words(self.owners)
         self.models = [columns.pool.accelerator for columns in order]
         self.model = Words(self.models)
         known = {model: catalog.find_accelerators(model) for model in dict.fromkeys(self.models)}
@@ -54,7 +59,17 @@ class PoolFacts:
         self.mem = np.array([columns.mem_total for columns in order], np.int64)
         self.chips = np.array([_whole_chips(columns) for columns in order], np.int64)
         self.chip_max = np.array([_largest_chip(columns) for columns in order], np.int64)
-        self.nodes = np.array([len(columns.ids) for columns in order], np.int64)
+        self.nodes = np.array([_nodes_at_most(columns) for columns in order], np.int64)
+        self.offers = any(columns.offer is not None for columns in order)
+        self._rack_nodes = np.array([_largest_domain(columns, 1) for columns in order], np.int64)
+        self._spine_nodes = np.array([_largest_domain(columns, 2) for columns in order], np.int64)
+        self.prices = [columns.pool.price for columns in order]
+        self.boots_ms = [max(columns.pool.boot_ms, 0) for columns in order]
+        self.tails = [_tail(columns) for columns in order]
+        watts = {model: rows[0].tdp_watt if rows else 0 for model, rows in known.items()}
+        self.meters = [
+            _meter(site, columns, watts) for site, columns in zip(sites, order, strict=True)
+        ]
         software = [columns.pool.software for columns in order]
         self._software = list(dict.fromkeys(software))
         kinds = {kind: code for code, kind in enumerate(self._software)}
@@ -67,11 +82,45 @@ class PoolFacts:
         """The region of a pool's site."""
         return self._regions[columns.index]
 
+    def preferred_milli(self, wanted: Preferences) -> list[int]:
+        """For each pool how much of what a job prefers is so there: each kind counts alike."""
+        kinds = (
+            (self.site, wanted.sites),
+            (self.region, wanted.regions),
+            (self.jurisdiction, wanted.jurisdictions),
+            (self.owner, wanted.owners),
+        )
+        met = [words.among(names).astype(np.int64) for words, names in kinds if names]
+        if not met:
+            return [0] * len(self)
+        found: list[int] = (sum(met, np.zeros(len(self), np.int64)) * 1000 // len(met)).tolist()
+        return found
+
+    def versions(self, name: str, rows: list[int]) -> list[str]:
+        """The versions of a stack or framework that some pools carry, the oldest first."""
+        kinds = dict.fromkeys(int(self._software_code[row]) for row in rows)
+        found = [
+            item.version for kind in kinds for item in self._software[kind] if item.name == name
+        ]
+        return sorted(dict.fromkeys(found), key=version_key)
+
     def carries(self, name: str, at_least: str) -> Mask:
         """Which pools carry a stack or framework at a version or a later one."""
         table = [_carries(kind, name, at_least) for kind in self._software]
         found: Mask = np.array(table, np.bool_)[self._software_code]
         return found
+
+    def nodes_within(self, level: Level) -> Ints:
+        """How many nodes the largest place of a level has in each pool (see `gang_layout`)."""
+        match level:
+            case Level.NODE:
+                return np.minimum(self.nodes, 1)
+            case Level.RACK:
+                return self._rack_nodes
+            case Level.SPINE:
+                return self._spine_nodes
+            case Level.SITE:
+                return self.nodes
 
     def tasks_per_node(self, need: Need) -> Ints:
         """How many tasks an empty node of each pool holds."""
@@ -89,6 +138,37 @@ class PoolFacts:
 
 def _carries(software: tuple[SoftwareVersion, ...], name: str, at_least: str) -> bool:
     return any(item.name == name and is_at_least(item.version, at_least) for item in software)
+
+
+def _largest_domain(columns: PoolColumns, depth: int) -> int:
+    """Nodes of the largest domain `depth` levels above a node: 1 is its rack, 2 its spine.
+
+    Where one level is named it stands for both; where none is, a node is a place of its own.
+    """
+    if not columns.domains or not columns.ids:
+        return min(_nodes_at_most(columns), 1)
+    return int(np.bincount(columns.domains[-min(depth, len(columns.domains))]).max())
+
+
+def _tail(columns: PoolColumns) -> tuple[int, int, str]:
+    """What decides between options that are otherwise alike: the smaller node, then the name."""
+    node = columns.pool.node
+    return max(node.accelerator_milli, 0), max(node.cpu_milli, 0), columns.pool.id
+
+
+def _meter(site: Site | None, columns: PoolColumns, watts: dict[str, int]) -> Meter | None:
+    """What power costs at a pool; None where its site does not say."""
+    if site is None or site.energy is None:
+        return None
+    pool = columns.pool
+    chip_watt = pool.accelerator_watt or watts[pool.accelerator]
+    return Meter(site.energy, max(chip_watt, 0), max(pool.node_watt, 0))
+
+
+def _nodes_at_most(columns: PoolColumns) -> int:
+    """How many nodes a pool can have: an offer as many as its provider would start."""
+    most = columns.offer.nodes_max if columns.offer is not None else 0
+    return max(len(columns.ids), most)
 
 
 def _whole_chips(columns: PoolColumns) -> int:

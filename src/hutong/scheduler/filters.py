@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hutong.model.ids import SiteId
 from hutong.model.job import DomesticRule
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.supply import cost_microcny
+from hutong.model.supply import PriceBook, cost_microcny
 from hutong.scheduler.columns import Ints, Mask, PoolColumns, amount_of, need_of
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.records import AcceleratorCatalog, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI, Shape
 from hutong.scheduler.supply import Supply, held_exclusively
+from hutong.scheduler.transfer import NO_HAUL, Haul, Underway, Watched
 
 ANY_MODEL = "any"
 
@@ -28,19 +30,47 @@ DEADLINE = "deadline"
 GROUPS = "groups"
 
 
+class Hauls:
+    """What bringing a shape's inputs to each site takes, worked out once a site."""
+
+    def __init__(self, shape: Shape, underway: Underway | None) -> None:
+        self.watched = Watched(shape.inputs)
+        self._inputs = shape.inputs
+        self._underway = underway if shape.inputs else None
+        self._by_site: dict[SiteId, Haul | None] = {}
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to bring."""
+        return self._underway is not None
+
+    def to(self, site: SiteId) -> Haul | None:
+        """The haul to a site; None where an input cannot come."""
+        if self._underway is None:
+            return NO_HAUL
+        if site not in self._by_site:
+            self._by_site[site] = self._underway.haul(self._inputs, site, self.watched)
+        return self._by_site[site]
+
+
 class Ask:
     """One alternative of a shape: what a task takes with it, and how fast it is on which chip."""
 
-    def __init__(self, shape: Shape, alternative: int, facts: PoolFacts) -> None:
+    def __init__(
+        self, shape: Shape, alternative: int, facts: PoolFacts, hauls: Hauls | None = None
+    ) -> None:
         self.shape = shape
         self.alternative = alternative
+        self.hauls = hauls or Hauls(shape, None)
         chosen = shape.accelerators[alternative] if shape.accelerators else None
         self.chosen = chosen
         milli = max(chosen.count_milli, 1) if chosen else 0
         self.need = need_of(shape.cpu_milli, shape.memory_mib, milli, exclusive=shape.exclusive)
+        self.held = amount_of(self.need).times(shape.tasks)
         self.tasks_per_node = facts.tasks_per_node(self.need)
         self._facts = facts
         self._speeds: dict[str, int] = {}
+        self._rates: dict[PriceBook, int] = {}
 
     def speed_milli(self, columns: PoolColumns) -> int:
         """Speed on a pool, where the job's own estimate is for 1000."""
@@ -55,9 +85,16 @@ class Ask:
         """Price of an hour of the whole gang on a pool, micro-CNY."""
         price = columns.pool.price
         if self.shape.exclusive:
-            tasks = max(int(self.tasks_per_node[columns.index]), 1)
-            return price.rate(held_exclusively(columns, -(-self.shape.tasks // tasks)))
-        return price.rate(amount_of(self.need).times(self.shape.tasks))
+            return price.rate(held_exclusively(columns, self.nodes_needed(columns)))
+        rate = self._rates.get(price)
+        if rate is None:
+            rate = self._rates[price] = price.rate(self.held)
+        return rate
+
+    def nodes_needed(self, columns: PoolColumns) -> int:
+        """How many nodes of a pool the whole gang takes at least."""
+        tasks = min(int(self.tasks_per_node[columns.index]), self.shape.tasks)
+        return -(-self.shape.tasks // max(tasks, 1))
 
 
 Filter = Callable[[Ask, PoolFacts], Mask]
@@ -128,24 +165,53 @@ def node_size(ask: Ask, pools: PoolFacts) -> Mask:
 
 
 def gang_size(ask: Ask, pools: PoolFacts) -> Mask:
-    """The empty pool holds the whole gang."""
-    per_node: Ints = np.minimum(ask.tasks_per_node, ask.shape.tasks)
-    return per_node * pools.nodes >= ask.shape.tasks
+    """The empty pool holds the whole gang, within a place as large as the gang may span.
+
+    An elastic gang has to fit at its smallest.
+    """
+    shape = ask.shape
+    tasks = shape.elastic.tasks_min if shape.elastic is not None else shape.tasks
+    per_node: Ints = np.minimum(ask.tasks_per_node, shape.tasks)
+    return per_node * pools.nodes_within(shape.within) >= tasks
+
+
+def link(ask: Ask, pools: PoolFacts) -> Mask:
+    """Every input is at the site, or a link leads there from one of its replicas."""
+    if not ask.hauls.needed:
+        return _all(pools)
+    return np.array([ask.hauls.to(name) is not None for name in pools.sites], np.bool_)
+
+
+def terms(ask: Ask, pools: PoolFacts) -> Mask:
+    """Where the pool is an offer, the job allows commercial capacity on these terms."""
+    wanted = ask.shape.commercial
+    if not pools.offers or (wanted.allowed and not wanted.terms):
+        return _all(pools)
+    offers = [columns.offer for columns in pools.order]
+    return np.array(
+        [offer is None or (wanted.allowed and offer.terms in wanted.terms) for offer in offers]
+        if wanted.terms
+        else [offer is None for offer in offers],
+        np.bool_,
+    )
 
 
 def budget(ask: Ask, pools: PoolFacts) -> Mask:
-    """What it is expected to cost is within its budget, as far as its duration is known."""
+    """What it is expected to cost is within its budget, as far as its duration is known.
+
+    The price of the run and what bringing its inputs costs, which is known in any case.
+    """
     shape = ask.shape
-    if shape.budget_microcny <= 0 or shape.basis == "none":
+    if shape.budget_microcny <= 0 or (shape.basis == "none" and not ask.hauls.needed):
         return _all(pools)
-    return np.array(
-        [
-            cost_microcny(ask.rate(columns), shape.run_ms(ask.speed_milli(columns), 0))
-            <= shape.budget_microcny
-            for columns in pools.order
-        ],
-        np.bool_,
-    )
+    found = []
+    for columns in pools.order:
+        haul = ask.hauls.to(columns.pool.site)
+        cost = haul.egress_microcny if haul is not None else 0
+        if shape.basis != "none":
+            cost += cost_microcny(ask.rate(columns), shape.run_ms(ask.speed_milli(columns), 0))
+        found.append(cost <= shape.budget_microcny)
+    return np.array(found, np.bool_)
 
 
 FILTERS: tuple[tuple[str, Filter], ...] = (
@@ -157,8 +223,10 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
     ("owner", owner),
     ("site", site),
     ("pool", pool),
+    ("terms", terms),
     ("node_size", node_size),
     ("gang_size", gang_size),
+    ("link", link),
     ("budget", budget),
 )
 """The static filters by name, in the order in which they are asked."""
@@ -198,12 +266,12 @@ def unavailable(supply: Supply, columns: PoolColumns, need_nodes: int) -> dict[s
     return {name: count for name, count in counts.items() if count}
 
 
-def latest_start_ms(shape: Shape, speed_milli: int, boot_ms: int) -> int:
-    """The latest placement that still meets the deadline on chips of this speed."""
+def latest_start_ms(shape: Shape, speed_milli: int) -> int:
+    """When the first task has to begin at the latest to meet the deadline at this speed."""
     if shape.deadline_ms <= 0:
         return NEVER_MS
     run_ms = shape.run_ms(speed_milli, 0) if shape.basis == "estimates" else 0
-    return shape.deadline_ms - boot_ms - run_ms
+    return shape.deadline_ms - run_ms
 
 
 def _all(pools: PoolFacts) -> Mask:
@@ -224,7 +292,7 @@ def _speed_milli(shape: Shape, alternative: int, model: str, catalog: Accelerato
     base = first.speed_milli if first.speed_milli and first.speed_milli > 0 else WHOLE_MILLI
     if first.model == ANY_MODEL:
         return base
-    relative = catalog.relative_speed_milli(model, first.model) or WHOLE_MILLI
+    relative = catalog.relative_speed_milli(model, first.model, shape.workload) or WHOLE_MILLI
     return max(_scaled(base * relative // WHOLE_MILLI, chosen, first), 1)
 
 

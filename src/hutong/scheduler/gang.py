@@ -194,7 +194,7 @@ class Gangs:
         how = laying_of(shape)
         lane = self._board.lane(option.columns)
         columns = scratch.get(option.columns.index, lane.columns)
-        end_ms = self._board.now_ms + option.boot_ms + option.bound_ms
+        end_ms = self._board.now_ms + option.ready_ms + option.bound_ms
         beside = room_beside(lane, columns, option.need, shape.tasks, end_ms=end_ms, how=how)
         most = fitting(beside.by_row, shape.tasks, columns.domains, how)
         tasks = self._allowed(entity, option, least, most) if most >= least else 0
@@ -253,7 +253,7 @@ class Gangs:
         for option in self._cycle.look(shape).options:
             lane = self._board.lane(option.columns)
             columns = scratch.get(option.columns.index, lane.columns)
-            end_ms = self._board.now_ms + option.boot_ms + option.bound_ms
+            end_ms = self._board.now_ms + option.ready_ms + option.bound_ms
             how = Laying()
             beside = room_beside(lane, columns, option.need, shape.tasks, end_ms=end_ms, how=how)
             shares = lay(beside.by_row, shape.tasks, columns.domains, how)

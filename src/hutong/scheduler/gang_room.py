@@ -55,7 +55,7 @@ class LaidFitting:
         self._lane = board.lane(option.columns)
         self._option = option
         self._tasks = tasks
-        self._end_ms = board.now_ms + option.boot_ms + option.bound_ms
+        self._end_ms = board.now_ms + option.ready_ms + option.bound_ms
         self.exhausted = False
         self.lasting = False
         self.fits_count = 0

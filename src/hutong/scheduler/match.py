@@ -1,104 +1,135 @@
 """Matching: for a shape the pools that could ever run it, scored and in order of preference.
 
-A match depends on the shape, the supply and the profile alone, so it is kept until the supply
-changes: what a cycle asks of it is a look-up.
+A match depends on the shape, the supply and the profile, so it is kept until the supply changes:
+what a cycle asks of it is a look-up. That of a shape with inputs, or of one for which the share of
+domestic chips decides, also depends on the cycle's ambient; it is renewed when that part of the
+ambient moved which the match looked at.
 """
 
 import numpy as np
 
-from hutong.model.job import DomesticRule, Objective
-from hutong.model.supply import MS_PER_HOUR, cost_microcny
+from hutong.model.job import DomesticRule
+from hutong.model.supply import PriceBook, cost_microcny
+from hutong.scheduler.ambient import LEVELS, Ambient
 from hutong.scheduler.claim import Claim
-from hutong.scheduler.columns import PoolColumns, amount_of
+from hutong.scheduler.columns import PoolColumns
+from hutong.scheduler.energy import NO_BURDEN
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import (
     FILTERS,
     PASSED,
     Ask,
+    Hauls,
     first_failed,
     latest_start_ms,
 )
-from hutong.scheduler.plan import Candidate
+from hutong.scheduler.option import Option, Weights
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.scheduler.shapes import WHOLE_MILLI, Shape, held_by_groups, is_laid
+from hutong.scheduler.spot import Way, is_spot, latest_on_spot_ms, risk_ms
+from hutong.scheduler.story import Story
 from hutong.scheduler.supply import Supply, held_exclusively
+from hutong.scheduler.tenants import Tenants
+from hutong.scheduler.transfer import Transfers
+
+__all__ = ["Match", "Matcher", "Option"]
 
 _KEPT = 50_000
 """Matches kept before all are forgotten."""
 
 
-class Option:
-    """One way to run a shape: an alternative on a pool. `claim` is what the gang is charged there.
+class _Maker:
+    """Makes the options of one alternative of a shape; what several share is worked out once."""
 
-    `time_ms` is boot and run, `cost_microcny` of the whole gang; `score` is for a start now.
-    """
+    def __init__(self, ask: Ask, facts: PoolFacts, profile: Profile, level: int) -> None:
+        shape = ask.shape
+        self._ask = ask
+        self._facts = facts
+        self._profile = profile
+        self._weights = Weights(shape, profile)
+        self._preferred = facts.preferred_milli(shape.preferences)
+        self._bonus_milli = max(profile.preferred_bonus_milli, 0)
+        self._domestic_milli = _domestic_milli(shape, profile, level)
+        self._times: dict[int, tuple[int, int, int]] = {}
+        self._costs: dict[tuple[PriceBook, int], tuple[int, int]] = {}
+        self._basis = shape.basis
+        self._laid = is_laid(shape)
 
-    __slots__ = (
-        "alternative", "basis", "boot_ms", "bound_ms", "claim", "columns", "cost_microcny",
-        "domestic", "laid", "latest_ms", "layout", "model", "need", "nodes_needed", "rate",
-        "run_ms", "score", "speed_milli", "tasks_per_node", "within",
-    )  # fmt: skip
-
-    def __init__(self, ask: Ask, columns: PoolColumns, facts: PoolFacts, profile: Profile) -> None:
+    def make(self, row: int) -> Option:
+        """The option on the pool of a row."""
+        ask, facts, columns = self._ask, self._facts, self._facts.order[row]
         shape, need = ask.shape, ask.need
-        self.columns = columns
-        self.alternative = ask.alternative
-        self.need = need
-        self.model = columns.pool.accelerator if need.milli else ""
-        self.speed_milli = ask.speed_milli(columns)
-        self.boot_ms = max(columns.pool.boot_ms, 0)
-        default_ms = profile.default_run_ms * WHOLE_MILLI // self.speed_milli
-        self.run_ms = shape.run_ms(self.speed_milli, default_ms)
-        self.bound_ms = shape.bound_ms(self.run_ms)
-        self.basis = shape.basis
-        self.rate = ask.rate(columns)
-        self.cost_microcny = cost_microcny(self.rate, self.run_ms)
-        self.latest_ms = latest_start_ms(shape, self.speed_milli, self.boot_ms)
-        self.tasks_per_node = min(int(ask.tasks_per_node[columns.index]), shape.tasks)
-        self.nodes_needed = -(-shape.tasks // self.tasks_per_node)
-        self.domestic = False
-        self.layout, self.within = shape.layout, shape.within
-        self.laid = is_laid(shape)
-        if shape.exclusive:
-            held = held_exclusively(columns, self.nodes_needed)
-        else:
-            held = amount_of(need).times(shape.tasks)
+        option = Option()
+        option.columns = columns
+        option.alternative = ask.alternative
+        option.need = need
+        option.model = columns.pool.accelerator if need.milli else ""
+        option.speed_milli = speed = ask.speed_milli(columns)
+        option.basis = self._basis
+        option.layout, option.within, option.laid = shape.layout, shape.within, self._laid
+        option.tasks_per_node = min(int(ask.tasks_per_node[row]), shape.tasks)
+        option.nodes_needed = -(-shape.tasks // option.tasks_per_node)
+        run_ms, bound_ms, latest_ms = self._time(speed)
+        option.rate, option.cost_microcny = self._cost(columns, run_ms)
+        haul = ask.hauls.to(columns.pool.site)
+        assert haul is not None, columns.pool.id
+        option.put_times(facts.boots_ms[row], run_ms, bound_ms, latest_ms=latest_ms, haul=haul)
+        option.risk_ms = risk_ms(columns.offer, run_ms, shape.checkpoint_ms)
+        held = held_exclusively(columns, option.nodes_needed) if shape.exclusive else ask.held
         if shape.groups:
             held = held.plus(held_by_groups(shape))
-        self.claim = Claim(
-            held, self.model, columns.pool.site, facts.region_of(columns), self.run_ms,
-            self.cost_microcny,
+        option.claim = Claim(
+            held, option.model, columns.pool.site, facts.region_of(columns), run_ms,
+            option.cost_microcny,
         )  # fmt: skip
-        self.score = 0
-
-    def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:
-        """What the job's objective makes of a start after `wait_ms`; lower is better.
-
-        Milliseconds for `time`, micro-CNY for `cost`; `balanced` counts time as money.
-        """
-        time_ms = wait_ms + self.boot_ms + self.run_ms
-        if shape.objective is Objective.TIME:
-            score = time_ms
-        elif shape.objective is Objective.COST:
-            score = self.cost_microcny
-        else:
-            weight = profile.cost_weight_milli
-            value = time_ms * profile.hour_value_microcny // MS_PER_HOUR
-            score = (weight * self.cost_microcny + (1000 - weight) * value) // 1000
-        if self.domestic and shape.constraints.domestic is DomesticRule.PREFER:
-            score = score * (1000 - profile.domestic_bonus_milli) // 1000
-        return score
-
-    def candidate(self, *, start_ms: int, score: int, tasks_fitting: int) -> Candidate:
-        """This option as an explanation shows it."""
-        return Candidate(
-            pool=self.columns.pool.id, site=self.columns.pool.site, accelerator=self.model,
-            accelerator_milli=self.need.milli, speed_milli=self.speed_milli, start_ms=start_ms,
-            finish_ms=start_ms + self.boot_ms + self.run_ms if start_ms else 0,
-            rate_microcny_per_hour=self.rate, cost_microcny=self.cost_microcny, score=score,
-            tasks_fitting=tasks_fitting,
+        meter, burden = facts.meters[row], NO_BURDEN
+        if meter is not None:
+            drawn_mw = meter.draw_mw(columns, need, tasks=shape.tasks, nodes=option.nodes_needed)
+            burden = meter.burden(drawn_mw, run_ms)
+        option.domestic = bool(facts.domestic[row]) and need.milli > 0
+        option.weigh(
+            self._weights, burden,
+            preferred_milli=self._bonus_milli * self._preferred[row] // 1000,
+            domestic_milli=self._domestic_milli if option.domestic else 0,
         )  # fmt: skip
+        return option
+
+    def _time(self, speed_milli: int) -> tuple[int, int, int]:
+        """How long the run takes and can take at a speed, and when it begins at the latest."""
+        found = self._times.get(speed_milli)
+        if found is None:
+            shape = self._ask.shape
+            run_ms = shape.run_ms(
+                speed_milli, self._profile.default_run_ms * WHOLE_MILLI // speed_milli
+            )
+            found = run_ms, shape.bound_ms(run_ms), latest_start_ms(shape, speed_milli)
+            self._times[speed_milli] = found
+        return found
+
+    def _cost(self, columns: PoolColumns, run_ms: int) -> tuple[int, int]:
+        """The price of an hour of the gang, and of its run."""
+        if self._ask.shape.exclusive:
+            rate = self._ask.rate(columns)
+            return rate, cost_microcny(rate, run_ms)
+        key = (columns.pool.price, run_ms)
+        found = self._costs.get(key)
+        if found is None:
+            rate = self._ask.rate(columns)
+            found = self._costs[key] = rate, cost_microcny(rate, run_ms)
+        return found
+
+
+def _domestic_milli(shape: Shape, profile: Profile, level: int) -> int:
+    """What is taken off the score of a domestic pool: the user's wish goes before the target."""
+    bonus = max(profile.domestic_bonus_milli, 0)
+    match shape.constraints.domestic:
+        case DomesticRule.PREFER:
+            return bonus
+        case DomesticRule.ANY:
+            return bonus * level // LEVELS
+        case DomesticRule.ONLY:
+            return 0
 
 
 class Match:
@@ -108,31 +139,39 @@ class Match:
     nodes by the filter's name. `jobs_count` is how many such jobs the options hold when empty,
     over `pools_count` pools. `available` and `filtered_now` are the same less what takes no work
     at present, as of `available_at`; at growth `unfit_at` of the supply no option had room.
+    Where it `varies` it is worth what the ambient was at `stamp`. `story` tells why pools fell out.
     """
 
     __slots__ = (
-        "available", "available_at", "fell", "filtered", "filtered_now", "jobs_count", "options",
-        "pools_count", "unfit_at", "unfit_count",
+        "_hauls", "_wavers", "available", "available_at", "fell", "filtered", "filtered_now",
+        "jobs_count", "mark", "options", "pools_count", "stamp", "story", "unfit_at",
+        "unfit_count", "varies",
     )  # fmt: skip
 
-    def __init__(self, shape: Shape, facts: PoolFacts, profile: Profile) -> None:
-        self.options: list[Option] = []
+    def __init__(self, shape: Shape, facts: PoolFacts, profile: Profile, ambient: Ambient) -> None:
         self.available: list[Option] = []
         self.filtered_now: dict[str, int] = {}
         self.available_at = -1
         self.unfit_at = -1
         self.unfit_count = 0
+        self._hauls = Hauls(shape, ambient.underway)
         self.fell = np.zeros(len(facts), np.int64)
+        self.options: list[Option] = []
         for alternative in range(max(len(shape.accelerators), 1)):
-            ask = Ask(shape, alternative, facts)
+            ask = Ask(shape, alternative, facts, self._hauls)
             fell = first_failed(ask, facts)
             self.fell = np.maximum(self.fell, fell)
-            for row in np.flatnonzero(fell == PASSED).tolist():
-                option = Option(ask, facts.order[row], facts, profile)
-                option.domestic = bool(facts.domestic[row]) and option.need.milli > 0
-                option.score = option.score_at(0, shape, profile)
-                self.options.append(option)
-        self.options.sort(key=lambda option: _preference(option, shape))
+            rows = np.flatnonzero(fell == PASSED).tolist()
+            if rows:
+                maker = _Maker(ask, facts, profile, ambient.level)
+                self.options += [maker.make(row) for row in rows]
+        if shape.deadline_ms > 0:
+            _bound_spot(shape, self.options)
+        prefers = shape.constraints.domestic is DomesticRule.PREFER
+        tails = facts.tails
+        self.options.sort(
+            key=lambda option: _preference(option, tails[option.columns.index], prefers=prefers)
+        )
         self.pools_count = len({option.columns.index for option in self.options})
         gangs = [len(o.columns.ids) * o.tasks_per_node // shape.tasks for o in self.options]
         self.jobs_count = sum(gangs)
@@ -141,25 +180,72 @@ class Match:
             nodes = int(facts.nodes[self.fell == position].sum())
             if nodes:
                 self.filtered[name] = nodes
+        self.story = Story(shape, facts, self.fell)
+        self._wavers = (
+            profile.domestic_target_milli > 0
+            and shape.constraints.domestic is DomesticRule.ANY
+            and len({option.domestic for option in self.options}) > 1
+        )
+        self.varies = self._hauls.needed or self._wavers
+        self.mark = self._marked(ambient)
+        self.stamp = ambient.stamp
+
+    def holds(self, ambient: Ambient) -> bool:
+        """Whether it is still true in an ambient."""
+        if not self.varies or self.stamp == ambient.stamp:
+            return True
+        if self.mark != self._marked(ambient):
+            return False
+        self.stamp = ambient.stamp
+        return True
 
     def note_available(self, options: list[Option], filtered: dict[str, int], at: int) -> None:
         """Keep which options take work at one state of the supply's availability."""
         self.available, self.filtered_now, self.available_at = options, filtered, at
+
+    def _marked(self, ambient: Ambient) -> tuple[object, ...]:
+        level = ambient.level if self._wavers else 0
+        if not self._hauls.needed:
+            return (level,)
+        return (level, *ambient.underway.mark(self._hauls.watched))
 
 
 class Matcher:
     """Keeps matches until the supply changes. Forgetting one changes no decision."""
 
     def __init__(self, supply: Supply, catalog: AcceleratorCatalog) -> None:
+        self.transfers = Transfers(supply.sites, catalog)
         self._supply = supply
         self._catalog = catalog
         self._version = -1
         self._profile = Profile()
         self._facts: PoolFacts | None = None
         self._matches: dict[Shape, Match] = {}
+        self._domestic: dict[str, bool] = {}
 
-    def match(self, shape: Shape, profile: Profile) -> Match:
-        """The pools that could ever run a shape, scored by a profile."""
+    def ambient(self, tenants: Tenants, profile: Profile) -> Ambient:
+        """What a cycle starts from: the transfers, and the chips that tenants hold."""
+        chips = domestic = 0
+        for entity in tenants.holding.values():
+            if entity.parent is None:
+                for model, milli in entity.tree.models.items():
+                    chips += milli
+                    domestic += milli if self.is_domestic(model) else 0
+        return Ambient(self.transfers, profile, chips_milli=chips, domestic_milli=domestic)
+
+    def is_domestic(self, model: str) -> bool:
+        """Whether a chip is a domestic one."""
+        known = self._domestic.get(model)
+        if known is None:
+            rows = self._catalog.find_accelerators(model)
+            known = self._domestic[model] = any(row.domestic for row in rows)
+        return known
+
+    def match(self, shape: Shape, profile: Profile, ambient: Ambient | None = None) -> Match:
+        """The pools that could ever run a shape, scored by a profile, in a cycle's ambient.
+
+        Without an ambient the transfers count as they are, and no target for domestic chips.
+        """
         if self._version != self._supply.version or self._facts is None:
             self._version = self._supply.version
             self._facts = PoolFacts(self._supply, self._catalog)
@@ -168,10 +254,15 @@ class Matcher:
             self._matches.clear()
         self._profile = profile
         found = self._matches.get(shape)
-        if found is None:
-            if len(self._matches) >= _KEPT:
-                self._matches.clear()
-            found = self._matches[shape] = Match(shape, self._facts, profile)
+        if found is not None and (not found.varies or (ambient and found.holds(ambient))):
+            return found
+        if ambient is None:
+            ambient = Ambient(self.transfers, Profile(), chips_milli=0, domestic_milli=0)
+            if found is not None and found.holds(ambient):
+                return found
+        if len(self._matches) >= _KEPT:
+            self._matches.clear()
+        found = self._matches[shape] = Match(shape, self._facts, profile, ambient)
         return found
 
     def forget(self) -> None:
@@ -179,29 +270,39 @@ class Matcher:
         self._matches.clear()
 
 
-def _weights(profile: Profile) -> tuple[int, int, int, int]:
+def _bound_spot(shape: Shape, options: list[Option]) -> None:
+    """Let a job with a deadline use spot nodes as long as sure ones can still make up for them."""
+    ways = [Way(option.ready_ms, option.run_ms, option.columns.offer) for option in options]
+    sure = [way for way in ways if way.offer is not None and not is_spot(way.offer)]
+    for option, way in zip(options, ways, strict=True):
+        if is_spot(way.offer):
+            latest_ms = latest_on_spot_ms(shape.deadline_ms, way, sure, shape.checkpoint_ms)
+            if latest_ms is not None:
+                option.latest_ms = min(option.latest_ms, latest_ms)
+
+
+def _weights(profile: Profile) -> tuple[int, ...]:
     """The part of a profile that matches depend on."""
     return (
         profile.default_run_ms, profile.cost_weight_milli, profile.hour_value_microcny,
-        profile.domestic_bonus_milli,
+        profile.preferred_bonus_milli, profile.domestic_bonus_milli, profile.domestic_target_milli,
+        profile.energy_weight_milli, profile.carbon_microcny_per_kg,
     )  # fmt: skip
 
 
-def _preference(option: Option, shape: Shape) -> tuple[bool, int, bool, int, int, int, int, str]:
+def _preference(
+    option: Option, tail: tuple[int, int, str], *, prefers: bool
+) -> tuple[bool, int, bool, int, int, tuple[int, int, str]]:
     """The order of options: jobs without chips keep off pools with chips, then the score.
 
     Ties go to domestic chips where they are preferred, the faster chip, the user's own order of
     alternatives, the smaller node, and at last the pool's id.
     """
-    pool = option.columns.pool
-    prefers = shape.constraints.domestic is DomesticRule.PREFER
     return (
         not option.need.milli and len(option.columns.caps) > 0,
         option.score,
         prefers and not option.domestic,
         -option.speed_milli,
         option.alternative,
-        max(pool.node.accelerator_milli, 0),
-        max(pool.node.cpu_milli, 0),
-        pool.id,
+        tail,
     )

@@ -11,12 +11,16 @@ from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId
 from hutong.model.reasons import PlaceReason, WaitReason
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     """One pool that was considered, with the parts of its score.
 
     `start_ms` is when the job would start there (now, or expected), `finish_ms` the expected end;
     `cost_microcny` is the expected cost of the whole run and `score` what the objective made of
-    them (lower is better). `tasks_fitting` is how many tasks of the gang fit now.
+    them, in micro-CNY (lower is better). `tasks_fitting` is how many tasks of the gang fit now.
+
+    Its finish is the start and then transfer, boot and run. Beside the price there is what bringing
+    its inputs costs, and power and carbon where the site declares them, as the profile weighs them.
+    `preferred_milli` and `domestic_milli` thousandths are taken off the score.
     """
 
     pool: PoolId
@@ -30,6 +34,15 @@ class Candidate(msgspec.Struct, frozen=True):
     cost_microcny: int
     score: int
     tasks_fitting: int
+    wait_ms: int = 0
+    transfer_ms: int = 0
+    boot_ms: int = 0
+    run_ms: int = 0
+    egress_microcny: int = 0
+    energy_microcny: int = 0
+    carbon_g: int = 0
+    preferred_milli: int = 0
+    domestic_milli: int = 0
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -130,7 +143,8 @@ class Deferral(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it.
+    """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it,
+    `domestic_milli` of a thousand accelerators that work after it are domestic.
 
     Every group that waits after it has a deferral, unless it is `truncated`: then the plan was full
     before the turn of some groups came, and the next cycle goes on with them. `look_again_ms` is
@@ -145,6 +159,7 @@ class Plan(msgspec.Struct, frozen=True):
     truncated: bool = False
     resizes: tuple[Resize, ...] = ()
     scalings: tuple[Scaling, ...] = ()
+    domestic_milli: int = 0
     look_again_ms: int = 0
 
 

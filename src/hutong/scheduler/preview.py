@@ -120,13 +120,13 @@ def _places(supply: Supply, look: Look, cycle: Cycle) -> tuple[Place, ...]:
         else:
             name = next(iter(unavailable(supply, columns, len(columns.ids))))
         out.append(Place(pool.id, pool.site, len(columns.ids), fell_to=name))
-    found.sort(key=lambda place: (_score(place), place.pool))
+    found.sort(key=lambda place: (*_score(place), place.pool))
     return (*found, *out)
 
 
-def _score(place: Place) -> int:
+def _score(place: Place) -> tuple[int, int]:
     assert place.candidate is not None
-    return place.candidate.score
+    return place.candidate.score, place.candidate.finish_ms
 
 
 def _jobs_ahead(snapshot: Snapshot, profile: Profile, group: Group) -> int:

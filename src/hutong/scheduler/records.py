@@ -7,8 +7,9 @@ from typing import Protocol
 import msgspec
 
 from hutong.model.attempt import GroupPlace, NodeShare
+from hutong.model.catalogue import Link, Region
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
-from hutong.model.job import JobSpec, Workload
+from hutong.model.job import DataInput, JobSpec, Workload
 from hutong.model.limits import DEFAULT_GRACE_MS
 from hutong.model.resources import Amount
 
@@ -54,6 +55,9 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     `groups[i]` tells of the shares whose `group` is i + 1. An attempt may be stopped to go on at
     another size where `resizable` describes its job; it began with `left_milli` thousandths of the
     job's work to do.
+
+    Until it is seen to run it waits for those of its `inputs` that are not at its site. `labels`
+    are its job's, in the order of their names.
     """
 
     attempt: AttemptId
@@ -80,6 +84,8 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     running_ms: int = 0
     checkpoint_ms: int = 0
     checkpointed_ms: int = 0
+    inputs: tuple[DataInput, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class KnownAccelerator(Protocol):
@@ -93,6 +99,10 @@ class KnownAccelerator(Protocol):
     def domestic(self) -> bool:
         """Whether the vendor is a domestic one."""
 
+    @property
+    def tdp_watt(self) -> int:
+        """What it draws under load by its design; 0 where that is not published."""
+
 
 class AcceleratorCatalog(Protocol):
     """The part of the catalogue that the scheduler reads (`hutong.catalog.load_catalog()`)."""
@@ -104,3 +114,9 @@ class AcceleratorCatalog(Protocol):
         self, model: str, reference: str, workload: Workload = Workload.TRAINING
     ) -> int | None:
         """Speed of one chip of `model` where one of `reference` is 1000; None where unknown."""
+
+    def find_region(self, name: str) -> Region | None:
+        """The region that a name means; None where nothing has that name."""
+
+    def link(self, a: str, b: str) -> Link:
+        """What moves data between two regions, derived where nobody described it."""

@@ -9,6 +9,7 @@ Until the first snapshot is taken the state counts as being restored: an attempt
 its node then tells of a node that shrank before, not of a mistake.
 """
 
+from hutong.model.catalogue import Link
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.supply import Inventory, NodeCondition, Site
@@ -34,6 +35,7 @@ class SchedulerState:
         self._tenants = Tenants()
         self._demand = Demand(self._tenants)
         self._matcher = Matcher(self._supply, catalog)
+        self._transfers = self._matcher.transfers
         self._deferrals: dict[int, Deferral] = {}
         self._truncated_at = 0
         self._making_room: dict[AttemptId, JobId] = {}
@@ -44,6 +46,7 @@ class SchedulerState:
     def put_site(self, site: Site) -> None:
         """Add a site, or replace its description. A new site is ready."""
         self._supply.put_site(site)
+        self._transfers.renew()
 
     def set_site_status(self, site: SiteId, status: SiteStatus) -> None:
         """Say whether new work may go to a site."""
@@ -72,6 +75,20 @@ class SchedulerState:
         """Say which nodes of an offer were asked for and have not been named by its site, with the
         time of the request, and since when each of the others has been idle (Unix ms)."""
         self._supply.put_nodes_of_offer(pool, coming, idle_since)
+
+    # Data
+
+    def put_link(self, link: Link) -> None:
+        """Replace what the catalogue says of a link between regions; no bandwidth is down."""
+        self._transfers.put_link(link)
+
+    def note_replica(self, name: str, site: SiteId) -> None:
+        """Say that an input lies at a site from now on."""
+        self._transfers.note_replica(name, site)
+
+    def forget_replica(self, name: str, site: SiteId) -> None:
+        """Say that an input no longer lies at a site."""
+        self._transfers.forget_replica(name, site)
 
     # Tenants
 
@@ -130,9 +147,12 @@ class SchedulerState:
         """Account what an attempt holds. Starting one again replaces it."""
         self.release(attempt.attempt)
         self._tenants.charge(self._supply.start(attempt))
+        if attempt.inputs and not attempt.running_ms:
+            self._transfers.stage(attempt.attempt, attempt.site, attempt.inputs)
 
     def release(self, attempt: AttemptId) -> None:
         """Give back what an attempt held."""
+        self._transfers.leave(attempt)
         running = self._supply.release(attempt)
         if running is not None:
             self._tenants.discharge(running)
@@ -149,9 +169,12 @@ class SchedulerState:
     def note_progress(self, attempt: AttemptId, running_ms: int, checkpointed_ms: int) -> None:
         """Say since when an attempt runs and when it last wrote down its state (Unix ms).
 
-        0 is not known. By it goes what stopping the attempt would lose.
+        0 is not known. By it goes what stopping the attempt would lose. One that runs has its
+        inputs: from then on they are at its site.
         """
         self._supply.note_progress(attempt, running_ms, checkpointed_ms)
+        if running_ms:
+            self._transfers.arrive(attempt)
 
     def running_count(self) -> int:
         """Attempts that hold capacity."""
@@ -222,6 +245,7 @@ class SchedulerState:
     def validate(self) -> None:
         """Raise AssertionError with facts unless every account adds up."""
         audit(self._supply, self._tenants)
+        self._transfers.validate()
         self._demand.validate()
         making = list(self._making_room.values())
         counted = {job: making.count(job) for job in making}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hutong.model.job import DomesticRule
+from hutong.model.job import DataInput, DomesticRule
 from hutong.model.reasons import NoPoolMatches, NoSites
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 from hutong.model.supply import SoftwareVersion
@@ -19,6 +19,7 @@ from tests.unit.scheduler.worlds import (
     World,
     chips,
     deferral_of,
+    link,
     price,
     started,
 )
@@ -49,6 +50,11 @@ CASES: dict[str, tuple[tuple[AcceleratorNeed, ...], dict[str, Any], dict[str, An
     "pool": ((chips(1),), {"pools": ("bj/cpu",)}, {"pools": ("bj/gpu",)}),
     "node_size": ((chips(9),), {}, {"alternatives": (chips(8),)}),
     "gang_size": ((chips(8),), {"tasks": 5}, {"tasks": 4}),
+    "link": (
+        (chips(1),),
+        {"inputs": (DataInput("images", 1024, ("cn-wuhu",)),)},
+        {"inputs": (DataInput("images", 1024, ("cn-tianjin",)),)},
+    ),
     "budget": (
         (chips(1),),
         {"budget_microcny": 9_999_999, "estimate_ms": HOUR_MS},
@@ -63,8 +69,10 @@ CASES: dict[str, tuple[tuple[AcceleratorNeed, ...], dict[str, Any], dict[str, An
 
 
 def one_pool() -> World:
-    """A site in Beijing with four nodes of eight chips at 10 CNY an hour."""
-    return World().pool("bj/gpu", nodes=4, chips=8, software=TORCH, price=price(chip=10))
+    """A site in Beijing with four nodes of eight chips at 10 CNY an hour, cut off from Wuhu."""
+    world = World().pool("bj/gpu", nodes=4, chips=8, software=TORCH, price=price(chip=10))
+    world.state.put_link(link("cn-beijing", "cn-wuhu", mbit_per_s=0))
+    return world
 
 
 def test_every_filter_has_a_case() -> None:

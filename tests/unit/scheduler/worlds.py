@@ -9,11 +9,12 @@ import msgspec
 
 from hutong.catalog import load_catalog
 from hutong.model.attempt import NodeShare
+from hutong.model.catalogue import Link
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, RegionId, SiteId, TenantId
 from hutong.model.job import ArraySpec, Constraints, JobSpec, Program
 from hutong.model.reasons import WaitReason
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
-from hutong.model.supply import Inventory, Node, NodeCondition, Pool, PriceBook, Site
+from hutong.model.supply import Energy, Inventory, Node, NodeCondition, Pool, PriceBook, Site
 from hutong.model.tenant import Quota, Tenant
 from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Deferral, Placement, Plan, Preview
@@ -68,9 +69,11 @@ class World:
         region: str = "beijing",
         jurisdiction: str = "CN-BJ",
         owner: str = "city",
+        energy: Energy | None = None,
     ) -> "World":
         """Join a site."""
-        self.state.put_site(Site(SiteId(name), owner, RegionId(region), jurisdiction))
+        site = Site(SiteId(name), owner, RegionId(region), jurisdiction, energy=energy)
+        self.state.put_site(site)
         self._pools.setdefault(SiteId(name), {})
         return self
 
@@ -188,7 +191,8 @@ class World:
         self.live[attempt] = RunningAttempt(
             attempt, job, seq, spec.tenant, spec.priority, SiteId(pool.partition("/")[0]),
             PoolId(pool), nodes, needs, self.now_ms, preemptible=spec.preemptible,
-            min_run_ms=spec.min_run_ms, exclusive=spec.exclusive, **fields,
+            min_run_ms=spec.min_run_ms, exclusive=spec.exclusive, inputs=spec.inputs,
+            labels=tuple(sorted(spec.labels.items())), **fields,
         )  # fmt: skip
         self.state.start(self.live[attempt])
         return attempt
@@ -264,6 +268,14 @@ def price(chip: int = 0, cpu: int = 0) -> PriceBook:
     return PriceBook(chip * 1_000_000, cpu * 1_000_000)
 
 
+def link(a: str, b: str, *, mbit_per_s: int, price_cny_per_gb: float = 0) -> Link:
+    """A link between two regions."""
+    return Link(
+        a=a, b=b, bandwidth_mbit_per_s=mbit_per_s, latency_us=0, declared=False, derived=False,
+        price_microcny_per_gb=round(price_cny_per_gb * 1_000_000), source="test",
+    )  # fmt: skip
+
+
 def profile(**fields: Any) -> Profile:
     """The fair profile with some fields changed."""
     return msgspec.structs.replace(PROFILES["fair"], **fields)
@@ -271,6 +283,6 @@ def profile(**fields: Any) -> Profile:
 
 __all__ = [
     "A100", "ASCEND", "CATALOG", "H100", "HOUR_MS", "MINUTE_MS", "ArraySpec", "NodeCondition",
-    "SiteStatus", "World", "chips", "codes", "deferral_of", "nodes_of", "placed",
+    "SiteStatus", "World", "chips", "codes", "deferral_of", "link", "nodes_of", "placed",
     "price", "profile", "spec_of", "started",
 ]  # fmt: skip

@@ -1,0 +1,171 @@
+"""Options: one way to run a shape, with every part of what it costs and how long it takes.
+
+The score of an option is one formula in one unit, micro-CNY. Time until the expected finish is
+valued at the profile's price of an hour, and the objective's weight `w` divides between the two:
+
+    score = (w * cost + (1000 - w) * finish * hour value) * (1000 - bonus) / 1000 / 1000
+    cost = price * (run + risk) + egress + weighed energy + weighed carbon
+    finish = wait + transfer + boot + run + risk
+
+It is kept as an exact integer, unrounded, with the finish below it, so that weight 0 orders by the
+finish alone, weight 1000 by the cost alone, and equal scores go to the earlier finish.
+"""
+
+from hutong.model.job import Layout, Level, Objective
+from hutong.model.supply import MS_PER_HOUR, cost_microcny
+from hutong.scheduler.claim import Claim
+from hutong.scheduler.columns import Need, PoolColumns
+from hutong.scheduler.energy import Burden
+from hutong.scheduler.plan import Candidate
+from hutong.scheduler.profile import Profile
+from hutong.scheduler.shapes import Shape
+from hutong.scheduler.transfer import NO_HAUL, Haul
+
+BONUS_MAX_MILLI = 900
+"""No preference takes more than this off a score."""
+
+_FINISH_BITS = 80
+_UNIT = 1000 * 1000 * MS_PER_HOUR
+
+
+class Weights:
+    """How one shape weighs time against cost, under one profile."""
+
+    __slots__ = ("carbon_microcny_per_kg", "cost_milli", "energy_milli", "hour_microcny")
+
+    def __init__(self, shape: Shape, profile: Profile) -> None:
+        self.cost_milli = cost_weight_milli(shape, profile)
+        # An hour worth nothing would leave the order of finishes to chance.
+        self.hour_microcny = max(profile.hour_value_microcny, 1)
+        self.energy_milli = max(profile.energy_weight_milli, 0)
+        self.carbon_microcny_per_kg = max(profile.carbon_microcny_per_kg, 0)
+
+
+def cost_weight_milli(shape: Shape, profile: Profile) -> int:
+    """The weight of cost against time, 0 to 1000: the job's own, else its objective's."""
+    weight = shape.cost_weight_milli
+    if weight is None:
+        match shape.objective:
+            case Objective.TIME:
+                weight = 0
+            case Objective.COST:
+                weight = 1000
+            case Objective.BALANCED:
+                weight = profile.cost_weight_milli
+    return min(max(weight, 0), 1000)
+
+
+def objective_of(shape: Shape) -> str:
+    """What a job's placement makes small, in words."""
+    weight = shape.cost_weight_milli
+    if weight is None:
+        return shape.objective.value
+    return f"cost by {weight / 10:g} % and time by {100 - weight / 10:g} %"
+
+
+class Option:
+    """One way to run a shape: an alternative on a pool. `claim` is what the gang is charged there.
+
+    `ready_ms` passes between the placement and the first task (transfer and boot), `span_ms` until
+    the expected end; `bound_ms` is the longest the run itself can take, `risk_ms` the work that it
+    is expected to lose to revocations. `cost_microcny` is the price of the whole gang's run;
+    egress, energy and carbon stand beside it. `latest_ms` is the latest placement that meets the
+    deadline. `score` is for a start now.
+    """
+
+    __slots__ = (
+        "_cost", "_kept_milli", "_weights", "alternative", "basis", "boot_ms", "bound_ms", "burden",
+        "claim", "columns", "cost_microcny", "domestic", "domestic_milli", "haul", "laid",
+        "latest_ms", "layout", "model", "need", "nodes_needed", "preferred_milli", "rate",
+        "ready_ms", "risk_ms", "run_ms", "score", "span_ms", "speed_milli", "tasks_per_node",
+        "within",
+    )  # fmt: skip
+
+    columns: PoolColumns
+    need: Need
+    claim: Claim
+    alternative: int
+    model: str
+    speed_milli: int
+    basis: str
+    rate: int
+    cost_microcny: int
+    risk_ms: int
+    tasks_per_node: int
+    nodes_needed: int
+    domestic: bool
+    laid: bool
+    layout: Layout
+    within: Level
+
+    def put_times(
+        self, boot_ms: int, run_ms: int, bound_ms: int, *, latest_ms: int, haul: Haul = NO_HAUL
+    ) -> None:
+        """Say how long it takes. `latest_ms` is the latest time at which its tasks may begin."""
+        self.boot_ms = boot_ms
+        self.run_ms = run_ms
+        self.bound_ms = bound_ms
+        self.haul = haul
+        self.ready_ms = haul.transfer_ms + boot_ms
+        self.span_ms = self.ready_ms + run_ms
+        self.latest_ms = latest_ms - self.ready_ms
+
+    def weigh(
+        self, weights: Weights, burden: Burden, *, preferred_milli: int, domestic_milli: int
+    ) -> None:
+        """Say what it is to the job beside time and price, and work out its score."""
+        self._weights = weights
+        self.burden = burden
+        cost = self.cost_microcny + self.haul.egress_microcny
+        if self.risk_ms:
+            cost += cost_microcny(self.rate, self.risk_ms)
+        if burden.energy_microcny or burden.carbon_g:
+            cost += burden.energy_microcny * weights.energy_milli // 1000
+            cost += burden.carbon_g * weights.carbon_microcny_per_kg // 1000
+        self._cost = cost
+        self.put_bonus(preferred_milli, domestic_milli)
+
+    def put_bonus(self, preferred_milli: int, domestic_milli: int) -> None:
+        """Say what is taken off its score, for being preferred and for being domestic."""
+        self.preferred_milli = preferred_milli
+        self.domestic_milli = domestic_milli
+        self._kept_milli = 1000 - min(preferred_milli + domestic_milli, BONUS_MAX_MILLI)
+        self.score = self._score(0)
+
+    def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:
+        """What the job's objective makes of a start after `wait_ms`; lower is better.
+
+        An exact number far beyond 64 bits; `shown_score` gives it in micro-CNY.
+        """
+        return self._score(wait_ms)
+
+    def candidate(
+        self, *, start_ms: int, score: int, tasks_fitting: int, now_ms: int = 0
+    ) -> Candidate:
+        """This option as an explanation shows it."""
+        return Candidate(
+            pool=self.columns.pool.id, site=self.columns.pool.site, accelerator=self.model,
+            accelerator_milli=self.need.milli, speed_milli=self.speed_milli, start_ms=start_ms,
+            finish_ms=start_ms + self.span_ms if start_ms else 0,
+            rate_microcny_per_hour=self.rate, cost_microcny=self.cost_microcny,
+            score=shown_score(score), tasks_fitting=tasks_fitting,
+            wait_ms=max(start_ms - now_ms, 0) if start_ms and now_ms else 0,
+            transfer_ms=self.haul.transfer_ms, boot_ms=self.boot_ms, run_ms=self.run_ms,
+            egress_microcny=self.haul.egress_microcny,
+            energy_microcny=self.burden.energy_microcny, carbon_g=self.burden.carbon_g,
+            preferred_milli=self.preferred_milli, domestic_milli=self.domestic_milli,
+        )  # fmt: skip
+
+    def _score(self, wait_ms: int) -> int:
+        weights, kept = self._weights, self._kept_milli
+        weight = weights.cost_milli
+        finish = (wait_ms + self.span_ms + self.risk_ms) * kept
+        exact = (1000 - weight) * weights.hour_microcny * finish
+        if weight:
+            exact += weight * MS_PER_HOUR * self._cost * kept
+        return (exact << _FINISH_BITS) + finish
+
+
+def shown_score(score: int) -> int:
+    """A score in micro-CNY, rounded down, as far as 64 bits go."""
+    return min((score >> _FINISH_BITS) // _UNIT, 2**63 - 1)
