@@ -5,7 +5,7 @@ from hutong.lifecycle.records import Attempt, Job, SiteRecord
 from hutong.lifecycle.state import HubState
 from hutong.lifecycle.timers import Timers
 from hutong.model.errors import refuse
-from hutong.model.ids import AttemptId
+from hutong.model.ids import AttemptId, JobId
 from hutong.model.limits import REPLICA_NAMES
 from hutong.model.reasons import ArrayLimit, AwaitsJobs, CancelledByUser, NotBefore, Preempted
 from hutong.model.states import (
@@ -125,7 +125,9 @@ class Ground:
 
     def mark_stopping(self, attempt: Attempt) -> None:
         """Tell the scheduler that an attempt makes room."""
-        self.scheduler.mark_stopping(attempt.id)
+        why = attempt.stop
+        job = JobId(why.by) if isinstance(why, Preempted) else None
+        self.scheduler.mark_stopping(attempt.id, job)
 
     def archive(self, job: Job) -> None:
         """A job that is over and settled leaves the memory; the store keeps its rows."""

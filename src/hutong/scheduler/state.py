@@ -162,9 +162,11 @@ class SchedulerState:
             if not self._preempting[job]:
                 del self._preempting[job]
 
-    def mark_stopping(self, attempt: AttemptId) -> None:
+    def mark_stopping(self, attempt: AttemptId, makes_room_for: JobId | None = None) -> None:
         """Say that an attempt was told to stop: it counts as about to release what it holds."""
         self._supply.mark_stopping(attempt)
+        if makes_room_for is not None:
+            self._note_room(attempt, makes_room_for)
 
     def note_progress(self, attempt: AttemptId, running_ms: int, checkpointed_ms: int) -> None:
         """Say since when an attempt runs and when it last wrote down its state (Unix ms).
@@ -199,10 +201,12 @@ class SchedulerState:
         self._deferrals.update({deferral.group: deferral for deferral in plan.deferrals})
         self._truncated_at = len(plan.placements) if plan.truncated else 0
         for preemption in plan.preemptions:
-            victim = preemption.victim
-            if victim in self._supply.running and victim not in self._making_room:
-                self._making_room[victim] = preemption.job
-                self._preempting[preemption.job] = self._preempting.get(preemption.job, 0) + 1
+            self._note_room(preemption.victim, preemption.job)
+
+    def _note_room(self, victim: AttemptId, job: JobId) -> None:
+        if victim in self._supply.running and victim not in self._making_room:
+            self._making_room[victim] = job
+            self._preempting[job] = self._preempting.get(job, 0) + 1
 
     def why(self, job: JobId, now_ms: int) -> Deferral:
         """Why this job waits and when it is expected to start.
