@@ -21,6 +21,7 @@ COMMANDS = (
     ("explain", JOBS, "explain:explain", "Say why a job waits, or why it is where it is."),
     ("up", SUPPLY, "up:up", "Run a hub on this machine, with sites if files name them."),
     ("sites", SUPPLY, "sites:sites", "List the sites that joined."),
+    ("pools", SUPPLY, "pools:pools", "List pools, their prices, and what providers offer."),
     ("nodes", SUPPLY, "nodes:nodes", "List nodes and what is free on them."),
     ("drain", SUPPLY, "drain:drain", "Keep new work away from a site or a node."),
     ("usage", SUPPLY, "usage:usage", "Show what tenants used and what it cost."),

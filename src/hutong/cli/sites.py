@@ -9,7 +9,8 @@ from hutong.wire.api import SiteView
 def sites(*, json: Json = False, hub: Hub = ANY_HUB) -> int:
     """List the sites that joined.
 
-    USED columns show what attempts hold of what the site has.
+    USED columns show what attempts hold of what the site has; OFFERS how many nodes were started at
+    providers, of those that they would start.
     """
     with hub.connect() as client:
         found = client.sites()
@@ -24,6 +25,7 @@ def sites(*, json: Json = False, hub: Hub = ANY_HUB) -> int:
 
 def _show(found: list[SiteView]) -> None:
     now = human.now_ms()
+    offers = any(site.offer_nodes_max for site in found)
     columns = [
         Column("SITE", least=12),
         Column("STATUS"),
@@ -31,6 +33,7 @@ def _show(found: list[SiteView]) -> None:
         Column("REGION", least=7, spare=1),
         Column("OWNER", least=6, spare=2),
         Column("NODES", right=True),
+        *([Column("OFFERS", right=True)] if offers else []),
         Column("RUNS", right=True),
         Column("CPU USED", right=True),
         Column("CHIPS USED", right=True),
@@ -43,6 +46,7 @@ def _show(found: list[SiteView]) -> None:
             site.region,
             site.owner,
             f"{site.nodes:,}",
+            *([_offers(site)] if offers else []),
             f"{site.live_attempts:,}",
             human.used_of(site.used.cpu_milli, site.total.cpu_milli),
             human.used_of(site.used.accelerator_milli, site.total.accelerator_milli),
@@ -50,3 +54,7 @@ def _show(found: list[SiteView]) -> None:
         for site in found
     ]
     output.table(columns, rows)
+
+
+def _offers(site: SiteView) -> str:
+    return f"{site.offer_nodes:,}/{site.offer_nodes_max:,}" if site.offer_nodes_max else "-"

@@ -5,6 +5,7 @@ from typing import cast
 
 from hutong.lifecycle import commands as do
 from hutong.lifecycle.hub import HubMachine
+from hutong.lifecycle.offers import account
 from hutong.lifecycle.records import SiteRecord
 from hutong.model.errors import refuse
 from hutong.model.ids import NodeId, PoolId, SiteId
@@ -13,7 +14,7 @@ from hutong.model.supply import Node, NodeCondition, Pool
 from hutong.server.endpoint import Answer, Call
 from hutong.server.queries import NodesQuery, SiteQuery
 from hutong.server.tokens import Scope
-from hutong.wire.api import DrainRequest, NodeView, PoolView, SiteView
+from hutong.wire.api import DrainRequest, NodeView, OfferView, PoolView, SiteView
 
 Used = dict[NodeId, Amount]
 
@@ -28,12 +29,13 @@ async def list_sites(call: Call) -> Answer:
 
 async def list_pools(call: Call) -> Answer:
     """Pools of all sites or one."""
-    machine = call.hub.driver.machine
+    machine, now_ms = call.hub.driver.machine, call.hub.driver.clock.now_ms()
     views = []
     for record in _sites(machine, cast(SiteQuery, call.query).site):
         used, members = _used(machine, record), _members(record)
         views += [
-            _pool_view(pool, members.get(pool.id, ()), used) for pool in record.inventory.pools
+            _pool_view(pool, members.get(pool.id, ()), used, _offer_view(record, pool, now_ms))
+            for pool in record.inventory.pools
         ]
     await call.hub.driver.durable()
     return Answer(views)
@@ -153,6 +155,8 @@ def _site_view(machine: HubMachine, record: SiteRecord) -> SiteView:
         total,
         _sum(attempt.held() for attempt in live),
         chips,
+        sum(len(members.get(offer.pool, ())) for offer in record.inventory.offers),
+        sum(offer.nodes_max for offer in record.inventory.offers),
     )
 
 
@@ -162,7 +166,31 @@ def _status(record: SiteRecord) -> str:
     return "draining" if record.draining else "ready"
 
 
-def _pool_view(pool: Pool, nodes: Iterable[Node], used: Used) -> PoolView:
+def _offer_view(record: SiteRecord, pool: Pool, now_ms: int) -> OfferView | None:
+    """What a provider offers as this pool, and what it came to; None for an ordinary pool."""
+    offer = next((offer for offer in record.inventory.offers if offer.pool == pool.id), None)
+    if offer is None:
+        return None
+    sums = account(record, pool, now_ms)
+    named = [node for node in sums.nodes.values() if not node.away]
+    return OfferView(
+        offer.terms.value,
+        offer.nodes_max,
+        offer.boot_ms,
+        offer.price,
+        offer.revoked_milli_per_hour,
+        len(named),
+        sum(not node.ready_ms for node in named),
+        sums.started_count,
+        sums.node_ms,
+        sums.boot_ms,
+        sums.cost_microcny,
+    )
+
+
+def _pool_view(
+    pool: Pool, nodes: Iterable[Node], used: Used, offer: OfferView | None
+) -> PoolView:
     members = list(nodes)
     return PoolView(
         pool.id,
@@ -176,6 +204,7 @@ def _pool_view(pool: Pool, nodes: Iterable[Node], used: Used) -> PoolView:
         pool.interconnect,
         pool.software,
         pool.declared,
+        offer,
     )
 
 

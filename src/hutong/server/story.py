@@ -94,7 +94,8 @@ def _supply(
     | ev.SiteDrained
     | ev.NodeDrained
     | ev.SiteSilent
-    | ev.SiteReturned,
+    | ev.SiteReturned
+    | ev.OfferScaled,
 ) -> str:
     match event:
         case ev.HubCreated():
@@ -105,6 +106,11 @@ def _supply(
             return f"Tenant {event.tenant.id} has the weight {event.tenant.weight}."
         case ev.SiteDescribed():
             return f"Site {event.site.id} of {event.site.owner} in {event.site.region} joined."
+        case ev.OfferScaled():
+            what = f"starts {len(event.started)} node(s) for {event.job}"
+            if event.away:
+                what = f"takes {len(event.away)} idle node(s) back"
+            return f"The provider of {event.pool} {what}: {event.nodes} should run."
         case ev.InventoryChanged():
             pools, nodes = len(event.inventory.pools), len(event.inventory.nodes)
             return f"Site {event.site} has {nodes} node(s) in {pools} pool(s)."

@@ -210,7 +210,10 @@ class PlanReply(msgspec.Struct, frozen=True):
 
 
 class SiteView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A site. `status` is `ready`, `draining` or `silent`; `seen_ms` is when it was last heard."""
+    """A site. `status` is `ready`, `draining` or `silent`; `seen_ms` is when it was last heard.
+
+    Of `nodes`, `offer_nodes` were started at providers, which would start `offer_nodes_max` in all.
+    """
 
     id: str
     owner: str
@@ -224,10 +227,33 @@ class SiteView(msgspec.Struct, frozen=True, omit_defaults=True):
     total: Amount
     used: Amount
     accelerators: dict[str, int] = {}
+    offer_nodes: int = 0
+    offer_nodes_max: int = 0
+
+
+class OfferView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An offer: what a provider would start, what should run and does, and what it came to.
+
+    `wanted` nodes should exist, `booting` of them are not ready. `node_ms` is the time of all nodes
+    from their request to their end, or until now, `boot_ms` the part before they were ready;
+    `cost_microcny` is what the provider takes for it.
+    """
+
+    terms: str
+    nodes_max: int
+    boot_ms: int
+    price: PriceBook
+    revoked_milli_per_hour: int = 0
+    wanted: int = 0
+    booting: int = 0
+    started_count: int = 0
+    node_ms: int = 0
+    node_boot_ms: int = 0
+    cost_microcny: int = 0
 
 
 class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A pool: what one node has, and how much of all is used."""
+    """A pool: what one node has, and how much of all is used. `offer` is set for one that is."""
 
     id: str
     site: str
@@ -240,6 +266,7 @@ class PoolView(msgspec.Struct, frozen=True, omit_defaults=True):
     interconnect: str = ""
     software: tuple[SoftwareVersion, ...] = ()
     declared: bool = False
+    offer: OfferView | None = None
 
 
 class NodeView(msgspec.Struct, frozen=True, omit_defaults=True):
