@@ -17,6 +17,7 @@ from hutong.lifecycle.agent_events import (
     HoldLease,
     InventoryChanged,
     Poked,
+    Scale,
     Seen,
     SendSync,
     Start,
@@ -120,6 +121,8 @@ class Agent:
                 self._site.forget(attempt)
             case HoldLease(until_ms, grace_ms):
                 self._site.hold_lease(until_ms, grace_ms)
+            case Scale(wanted):
+                self._site.scale(wanted)
 
     def _sync(self, number: int, request: SyncRequest) -> None:
         life = self._life

@@ -5,7 +5,7 @@ from hutong.lifecycle.hub import HubMachine
 from hutong.lifecycle.records import Attempt
 from hutong.lifecycle.state import decode_state, encode_state
 from hutong.model.classes import rank_of
-from hutong.model.ids import AttemptId, JobId, TenantId
+from hutong.model.ids import AttemptId, JobId, SiteId, TenantId
 from hutong.model.job import DependencyKind, JobSpec
 from hutong.model.reasons import Completed, NotConsidered
 from hutong.model.resources import Amount
@@ -219,6 +219,23 @@ def _victim_may_be_evicted(
         raise Violation(4, f"{victim.id} comes before {job.id}", victim.id)
     if now_ms - victim.placed_ms < spec.min_run_ms:
         raise Violation(4, f"{victim.id} had {spec.min_run_ms} ms to run", victim.id)
+
+
+def offers_are_bounded(machine: HubMachine, event: ev.OfferScaled) -> None:
+    """A provider is asked for no more nodes than it has, nor for more than there are tasks."""
+    record = machine.state.sites[SiteId(event.pool.partition("/")[0])]
+    offer = next(offer for offer in record.inventory.offers if offer.pool == event.pool)
+    if event.started and event.nodes > offer.nodes_max:
+        raise Violation(3, f"{event.pool} is asked for {event.nodes} of {offer.nodes_max} nodes")
+    tasks = sum(
+        job.spec.tasks * (job.elements.queued() + len(job.elements.live))
+        for job in machine.state.jobs.values()
+        if job.state not in TERMINAL_JOB_STATES
+    )
+    idle = sum(bool(node.seen) for node in record.offers[event.pool].nodes.values())
+    if event.started and event.nodes - idle > tasks:
+        problem = f"{event.nodes} nodes of {event.pool} are wanted for {tasks} tasks"
+        raise Violation(3, problem)
 
 
 # Promise 5

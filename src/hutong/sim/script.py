@@ -120,6 +120,12 @@ class FaultKind(StrEnum):
     """No message passes from the hub to the site."""
     CONNECTOR = "connector"
     """Starts are refused, fail or take long (`share_milli` of them each)."""
+    BOOT_FAILS = "boot-fails"
+    """Nodes that a provider is asked for meanwhile fail to start."""
+    BOOT_SLOW = "boot-slow"
+    """Nodes that a provider is asked for meanwhile take ten times as long."""
+    SPOT_REVOKED = "spot-revoked"
+    """A provider takes one of its spot nodes back, and what runs on it ends."""
 
     @property
     def is_of_node(self) -> bool:

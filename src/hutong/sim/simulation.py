@@ -194,6 +194,12 @@ class Simulation:
             case FaultKind.CONNECTOR:
                 site.trouble_milli = fault.share_milli
                 self.loop.after(fault.for_ms, site.end_trouble)
+            case FaultKind.BOOT_FAILS:
+                site.fail_boots(fault.for_ms)
+            case FaultKind.BOOT_SLOW:
+                site.slow_boots(fault.for_ms)
+            case FaultKind.SPOT_REVOKED:
+                site.revoke_spot(self._fates.randrange(1_000))
             case FaultKind.CUT | FaultKind.CUT_UP | FaultKind.CUT_DOWN:
                 if fault.kind is not FaultKind.CUT_DOWN:
                     self.network.cut(f"{name}>", fault.for_ms)

@@ -7,7 +7,7 @@ site's boot clock, whether or not an agent is alive. What truly happened goes in
 which promises are judged; the agent learns only what observations say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Protocol
 
@@ -15,7 +15,8 @@ import msgspec
 
 from hutong.model.attempt import AttemptOrder, Observation
 from hutong.model.errors import HutongError, refuse
-from hutong.model.ids import AttemptId, NodeId
+from hutong.model.ids import AttemptId, NodeId, PoolId
+from hutong.model.job import Terms
 from hutong.model.reasons import (
     Completed,
     EndedReason,
@@ -23,10 +24,11 @@ from hutong.model.reasons import (
     Fenced,
     NodeGone,
     ProcessLost,
+    SpotRevoked,
     TimeLimit,
 )
 from hutong.model.states import AttemptState
-from hutong.model.supply import Inventory, NodeCondition
+from hutong.model.supply import Inventory, Node, NodeCondition, Offer
 from hutong.sim.clocks import Clock
 from hutong.sim.loop import Loop
 from hutong.sim.script import SiteLine, SiteModel
@@ -84,6 +86,9 @@ class Ledger(Protocol):
     def over(self, site: "ModelSite", run: Run) -> None:
         """No process of it is left."""
 
+    def node_started(self, site: "ModelSite", node: Node, beside: int) -> None:
+        """A provider starts a node; `beside` others of its pool exist."""
+
 
 class Agency(Protocol):
     """The agent's side, as far as a site calls it."""
@@ -124,6 +129,8 @@ class ModelSite:
         self._down: dict[NodeId, bool] = {}
         self._removed: dict[NodeId, bool] = {}
         self._under_way: dict[AttemptId, Alive] = {}
+        self._offered: dict[NodeId, Node] = {}
+        self._boots_fail_until_ms = self._boots_slow_until_ms = 0
         self._boots = 0
         self._watch_at_ms = 0
 
@@ -131,7 +138,7 @@ class ModelSite:
 
     def inventory(self) -> Inventory:
         """What is there at the moment."""
-        if not self._down and not self._removed:
+        if not self._down and not self._removed and not self._offered:
             return self._whole
         nodes = []
         for node in self._whole.nodes:
@@ -139,7 +146,46 @@ class ModelSite:
                 nodes.append(msgspec.structs.replace(node, condition=NodeCondition.DOWN))
             elif node.id not in self._removed:
                 nodes.append(node)
-        return Inventory(self._whole.pools, tuple(nodes))
+        nodes.extend(self._offered.values())
+        return Inventory(self._whole.pools, tuple(nodes), self._whole.offers)
+
+    def scale(self, wanted: Mapping[PoolId, tuple[NodeId, ...]]) -> None:
+        """Have these nodes of offers exist, and no others."""
+        offers = {offer.pool: offer for offer in self._whole.offers}
+        names = {name: pool for pool in wanted for name in wanted[pool] if pool in offers}
+        before = dict(self._offered)
+        for name in [name for name in self._offered if name not in names]:
+            del self._offered[name]
+            self._end_on(name, Fenced())
+        for name, pool in names.items():
+            alive = [n for n in self._offered.values() if n.pool == pool and _is_up(n)]
+            if name not in self._offered and len(alive) < offers[pool].nodes_max:
+                self._ask_for(name, offers[pool], len(alive))
+        if self._offered != before:
+            self._show_inventory()
+
+    def _ask_for(self, name: NodeId, offer: Offer, beside: int) -> None:
+        now_ms = self._loop.now_ms
+        ready_ms = self.clock.wall_ms(now_ms + offer.boot_ms)
+        node = Node(name, offer.pool, (), NodeCondition.BOOTING, ready_ms)
+        self._offered[name] = node
+        self._ledger.node_started(self, node, beside)
+        if now_ms < self._boots_fail_until_ms:
+            self._loop.after(offer.boot_ms // 2, self._booted, name, NodeCondition.DOWN)
+            return
+        slow = 10 if now_ms < self._boots_slow_until_ms else 1
+        self._loop.after(slow * offer.boot_ms, self._booted, name, NodeCondition.READY)
+
+    def _booted(self, name: NodeId, condition: NodeCondition) -> None:
+        node = self._offered.get(name)
+        if node is not None and node.condition is NodeCondition.BOOTING:
+            self._offered[name] = msgspec.structs.replace(node, condition=condition)
+            self._show_inventory()
+
+    def _end_on(self, name: NodeId, reason: EndedReason) -> None:
+        for run in list(self.runs.values()):
+            if any(share.node == name for share in run.order.nodes):
+                self._end(run, reason)
 
     def scan(self) -> tuple[Observation, ...]:
         """Everything that was started here and not forgotten."""
@@ -192,7 +238,13 @@ class ModelSite:
             done(None)
             return
         for share in order.nodes:
-            if share.node in self._down or share.node in self._removed:
+            offered = self._offered.get(share.node)
+            if offered is not None and not _is_up(offered):
+                gone = Observation(attempt, AttemptState.ENDED, ended=SpotRevoked(share.node))
+                self._loop.after(self._random.randint(*self._model.notice_ms), self._tell, gone)
+                done(None)
+                return
+            if self._is_missing(share.node):
                 problem = f"node {share.node} is not there"
                 done(refuse("connector.refused", problem=problem, advice="Choose another node."))
                 return
@@ -272,7 +324,7 @@ class ModelSite:
     def _end(self, run: Run, reason: EndedReason) -> None:
         if not run.is_live:
             return
-        if run.leave_true_ms and not isinstance(reason, NodeGone | ProcessLost):
+        if run.leave_true_ms and not isinstance(reason, NodeGone | ProcessLost | SpotRevoked):
             reason = Fenced()
         run.state = AttemptState.ENDED
         run.over_true_ms = self._loop.now_ms
@@ -341,6 +393,30 @@ class ModelSite:
         self._show_inventory()
         self._loop.after(for_ms, self.restore_node, node)
 
+    def fail_boots(self, for_ms: int) -> None:
+        """Nodes that are asked for in that time fail to start."""
+        self._boots_fail_until_ms = self._loop.now_ms + for_ms
+
+    def slow_boots(self, for_ms: int) -> None:
+        """Nodes that are asked for in that time take long to be ready."""
+        self._boots_slow_until_ms = self._loop.now_ms + for_ms
+
+    def revoke_spot(self, pick: int) -> None:
+        """Take back one spot node, whichever `pick` falls on, with what runs on it."""
+        spot = {offer.pool for offer in self._whole.offers if offer.terms is Terms.SPOT}
+        nodes = [node for node in self._offered.values() if node.pool in spot and _is_up(node)]
+        if nodes:
+            node = nodes[pick % len(nodes)]
+            self._offered[node.id] = msgspec.structs.replace(node, condition=NodeCondition.DOWN)
+            self._end_on(node.id, SpotRevoked(node.id))
+            self._show_inventory()
+
+    def _is_missing(self, node: NodeId) -> bool:
+        if node in self._down or node in self._removed:
+            return True
+        fixed = any(known.id == node for known in self._whole.nodes)
+        return not fixed and node not in self._offered
+
     def restore_node(self, node: NodeId) -> None:
         """A node is back."""
         if self._down.pop(node, None) or self._removed.pop(node, None):
@@ -362,6 +438,7 @@ class ModelSite:
     def calm(self) -> None:
         """Nothing is wrong any more."""
         self.end_trouble()
+        self._boots_fail_until_ms = self._boots_slow_until_ms = 0
         if self._down or self._removed:
             self._down.clear()
             self._removed.clear()
@@ -370,6 +447,10 @@ class ModelSite:
     def _show_inventory(self) -> None:
         if self.agent is not None:
             self.agent.inventory_changed(self.inventory())
+
+
+def _is_up(node: Node) -> bool:
+    return node.condition is not NodeCondition.DOWN
 
 
 def _ignore(_problem: HutongError | None) -> None:

@@ -18,6 +18,7 @@ from hutong.model.reasons import Completed
 from hutong.model.resources import Amount
 from hutong.model.states import JobState
 from hutong.scheduler.plan import Plan
+from hutong.model.supply import Node
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.sim import promises
 from hutong.sim.disk import Disk
@@ -33,6 +34,8 @@ class Witness:
 
     def __init__(self, catalog: AcceleratorCatalog, note: Callable[[object], None]) -> None:
         self.runs: dict[AttemptId, Run] = {}
+        self.nodes: dict[NodeId, bool] = {}
+        """Every node that a provider ever started."""
         self.accepted: dict[JobId, ev.JobAccepted] = {}
         self.answered_jobs: dict[JobId, bool] = {}
         self.ended: dict[JobId, JobState] = {}
@@ -84,6 +87,15 @@ class Witness:
         if site.clock.boot_ms(run.began_true_ms) >= site.lease_until_ms:
             raise Violation(2, f"{order.attempt} began without a lease", order.attempt)
 
+    def node_started(self, site: ModelSite, node: Node, beside: int) -> None:
+        self._note(f"site   {node.id} is started")
+        if node.id in self.nodes:
+            raise Violation(3, f"{node.id} was started a second time", node.id)
+        self.nodes[node.id] = True
+        most = next(o.nodes_max for o in site.inventory().offers if o.pool == node.pool)
+        if beside >= most:
+            raise Violation(3, f"{node.id} makes {beside + 1} nodes of {most}", node.id)
+
     def over(self, site: ModelSite, run: Run) -> None:
         order = run.order
         for share in order.nodes:
@@ -114,6 +126,8 @@ class Witness:
                     promises.plan_is_sound(machine, entry.event, entry.at_ms)
                 case ev.AttemptEnded() | ev.AttemptSettled():
                     self._check_end(entry.event)
+                case ev.OfferScaled():
+                    promises.offers_are_bounded(machine, entry.event)
                 case _:
                     pass
         self._calm_steps += 1
