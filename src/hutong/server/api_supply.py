@@ -188,9 +188,7 @@ def _offer_view(record: SiteRecord, pool: Pool, now_ms: int) -> OfferView | None
     )
 
 
-def _pool_view(
-    pool: Pool, nodes: Iterable[Node], used: Used, offer: OfferView | None
-) -> PoolView:
+def _pool_view(pool: Pool, nodes: Iterable[Node], used: Used, offer: OfferView | None) -> PoolView:
     members = list(nodes)
     return PoolView(
         pool.id,

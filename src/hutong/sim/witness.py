@@ -17,8 +17,8 @@ from hutong.model.job import JobSpec
 from hutong.model.reasons import Completed
 from hutong.model.resources import Amount
 from hutong.model.states import JobState
-from hutong.scheduler.plan import Plan
 from hutong.model.supply import Node
+from hutong.scheduler.plan import Plan
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.sim import promises
 from hutong.sim.disk import Disk
