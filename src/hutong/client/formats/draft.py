@@ -92,6 +92,15 @@ class Draft:
         program: Program = msgspec.structs.replace(start, **members)
         return program
 
+    def needs(self) -> TaskNeeds:
+        """Give what each task needs as far as the file says it."""
+        members = {
+            field.removeprefix("needs."): value
+            for field, value in self._values.items()
+            if field.startswith("needs.")
+        }
+        return TaskNeeds(**members)
+
     def warn(self, line: int, word: str, sentence: str) -> None:
         """Note a warning."""
         self.warnings.append(FileWarning(line, word, sentence))

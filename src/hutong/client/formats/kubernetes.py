@@ -9,6 +9,7 @@ import re
 
 from hutong.client.formats import chips, words
 from hutong.client.formats.draft import Draft, FileWarning, Place
+from hutong.client.formats.kubernetes_affinity import read_affinity, read_spread
 from hutong.client.formats.kubernetes_container import read_container
 from hutong.client.formats.kubernetes_keys import (
     CHIP_LABEL,
@@ -195,6 +196,10 @@ def _read_pod(spec: dict[str, Node], draft: Draft, *, indexed: bool) -> None:
     read_container(containers[0], draft, indexed=indexed)
     if "nodeSelector" in pod:
         _read_selector(pod["nodeSelector"], draft)
+    if "affinity" in pod and not pod["affinity"].is_null:
+        read_affinity(pod["affinity"], draft)
+    if "topologySpreadConstraints" in pod and not pod["topologySpreadConstraints"].is_null:
+        read_spread(pod["topologySpreadConstraints"], draft)
 
 
 def _read_retries(spec: dict[str, Node], pod: dict[str, Node], at: Node, draft: Draft) -> None:

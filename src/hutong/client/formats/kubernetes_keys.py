@@ -5,6 +5,7 @@ not know is a typing error, and the nearest known one is named.
 """
 
 from hutong.client.formats.nodes import Keys
+from hutong.model.job import Level
 
 _CLUSTER = "The cluster writes it; it says nothing of what to run."
 _MADE = "Objects of a cluster are not made here, so that nothing owns or finds this one."
@@ -88,10 +89,9 @@ TEMPLATE_METADATA = METADATA._replace(
 POD = Keys(
     (
         "containers", "restartPolicy", "terminationGracePeriodSeconds", "nodeSelector",
-        "priorityClassName", "activeDeadlineSeconds",
+        "priorityClassName", "activeDeadlineSeconds", "affinity", "topologySpreadConstraints",
     ),
     refused={
-        "affinity": _NODES,
         "dnsConfig": _NETWORK,
         "ephemeralContainers": ("one container runs", "Leave the field away."),
         "hostAliases": _NETWORK,
@@ -126,7 +126,6 @@ POD = Keys(
             "pods do not find each other by name here",
             "Write a gang in hutong YAML: `tasks:` and MASTER_ADDR.",
         ),
-        "topologySpreadConstraints": _NODES,
         "volumes": _VOLUMES,
     },
     unneeded={
@@ -138,6 +137,42 @@ POD = Keys(
         "tolerations": "The hub knows no taints that would have to be tolerated.",
     },
 )  # fmt: skip
+
+_OTHER_PODS = (
+    "jobs of a tenant are found by their labels alone", "Say it by labels of the pods.",
+)  # fmt: skip
+
+AFFINITY = Keys(("podAffinity", "podAntiAffinity"), refused={"nodeAffinity": _NODES})
+POD_AFFINITY = Keys(
+    (
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "preferredDuringSchedulingIgnoredDuringExecution",
+    )
+)
+WEIGHTED_TERM = Keys(("weight", "podAffinityTerm"))
+AFFINITY_TERM = Keys(
+    ("labelSelector", "topologyKey"),
+    refused={
+        "namespaces": _OTHER_PODS, "namespaceSelector": _OTHER_PODS, "matchLabelKeys": _OTHER_PODS,
+        "mismatchLabelKeys": _OTHER_PODS,
+    },
+)  # fmt: skip
+LABEL_SELECTOR = Keys(("matchLabels", "matchExpressions"))
+LABEL_EXPRESSION = Keys(("key", "operator", "values"))
+SPREAD = Keys(
+    ("maxSkew", "topologyKey", "whenUnsatisfiable", "labelSelector"),
+    refused={"matchLabelKeys": _OTHER_PODS, "minDomains": _NODES},
+    unneeded={
+        "nodeAffinityPolicy": "Only nodes that fit are looked at anyway.",
+        "nodeTaintsPolicy": "The hub knows no taints.",
+    },
+)
+TOPOLOGY_LEVELS = {
+    "kubernetes.io/hostname": Level.NODE,
+    "topology.kubernetes.io/rack": Level.RACK,
+    "topology.kubernetes.io/zone": Level.SITE,
+}
+"""Labels of nodes by which places are told apart, and the level of such a place."""
 
 CONTAINER = Keys(
     ("name", "image", "command", "args", "env", "resources", "workingDir"),

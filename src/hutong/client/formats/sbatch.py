@@ -9,6 +9,8 @@ as one task of a gang, because nothing in it could reach the others.
 
 import re
 
+import msgspec
+
 from hutong.client.formats import times, words
 from hutong.client.formats.draft import Draft, FileWarning, Place
 from hutong.client.formats.ranges import array_of_word
@@ -21,7 +23,7 @@ from hutong.model.check_program import is_env_name
 from hutong.model.classes import BEST_EFFORT
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import JobId, TenantId, is_job, is_name, is_tenant
-from hutong.model.job import Dependency, DependencyKind, JobSpec
+from hutong.model.job import Dependency, DependencyKind, JobSpec, Layout, Level, TaskGroup
 
 KIND = "sbatch"
 
@@ -38,6 +40,7 @@ LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "aprun", "
 
 _PRIORITIES = {"best_effort": BEST_EFFORT, "besteffort": BEST_EFFORT}
 _RELATIVE_FILE = re.compile(r"(?:\./)?[\w-][\w.-]*(?:/[\w.-]+)*\.(?:py|sh|R|r|jl|ipynb|m|pl)")
+_MACHINES = re.compile(r"\bSLURM_(?:NNODES|JOB_NUM_NODES)\b")
 _KINDS = {kind.value: kind for kind in DependencyKind}
 
 
@@ -48,20 +51,49 @@ def read(source: Source) -> tuple[list[JobSpec], list[FileWarning]]:
             1, "a batch script begins with a `#!` line", "Make `#!/bin/bash` the first line."
         )
     draft = Draft(source, KIND)
-    said = options(source, draft)
+    parts = options(source, draft)
+    said = parts[0]
     _keep_the_later(said, "requeue", "no-requeue")
     draft.put("program.script", source.text, Place(1, "the script"))
-    read_shape(source, draft, said)
+    read_shape(source, draft, parts[-1])
     for name, reading in _READINGS.items():
         if name in said:
             try:
                 reading(said[name], draft)
             except words.BadWord as error:
                 raise _bad(source, said[name], error) from None
+    if len(parts) > 1:
+        _put_groups(source, draft, parts)
     if not draft.said("name"):
         draft.put("name", _file_name(source.file), Place(1, "the file's name"))
     _check_commands(source, draft)
     return [draft.finish()], draft.warnings
+
+
+def _put_groups(source: Source, draft: Draft, parts: list[dict[str, Said]]) -> None:
+    """Make the parts before the last one groups of the gang: their ranks come first, as in Slurm.
+
+    The last part, whose tasks are the job's own, is in the draft already.
+    """
+    size = {"SLURM_HET_SIZE": str(len(parts))}
+    env = draft.value("program.env", {})
+    place = Place(1, "the parts of the job")
+    draft.put("program.env", {**env, **size}, draft.place("program.env") or place)
+    exported = {name: value for name, value in env.items() if not name.startswith("SLURM_")}
+    groups = []
+    for number, said in enumerate(parts[:-1]):
+        part = Draft(source, KIND)
+        read_shape(source, part, said)
+        draft.warnings.extend(part.warnings)
+        for need in part.value("frameworks", ()):
+            draft.add_framework(need, part.place("frameworks") or place)
+        name = f"het-{number}"
+        own = {**exported, **part.value("program.env", {}), **size}
+        program = msgspec.structs.replace(draft.program(), env=own)
+        groups.append(TaskGroup(name, part.value("tasks", 1), part.needs(), program))
+        if said:
+            draft.mark(f"groups.{name}", next(iter(said.values())).place)
+    draft.put("groups", tuple(groups), place)
 
 
 def _keep_the_later(said: dict[str, Said], one: str, other: str) -> None:
@@ -95,7 +127,7 @@ def _check_commands(source: Source, draft: Draft) -> None:
     """Refuse commands that a site need not have, and warn of files it does not have."""
     if not is_shell(source.text):
         return
-    nodes = draft.value("tasks", 1)
+    nodes = draft.value("tasks", 1) + sum(group.tasks for group in draft.value("groups", ()))
     moves = draft.said("program.workdir")
     missing: list[tuple[int, str]] = []
     for word in run_words(source.text):
@@ -126,6 +158,15 @@ def _check_commands(source: Source, draft: Draft) -> None:
             found[0],
             "Two tasks may share a machine and have one SLURM_NODEID; SLURM_PROCID numbers them "
             "all.",
+        )
+    if draft.said("elastic") and (
+        found := re.search(r"\bSLURM_(?:JOB_NUM_)?N?NODES\b", source.text)
+    ):
+        draft.warn(
+            source.text.count("\n", 0, found.start()) + 1,
+            found[0],
+            "It counts machines, and two tasks may share one; SLURM_NTASKS has the size that the "
+            "job really got.",
         )
     if missing and not moves:
         draft.warn(
@@ -290,6 +331,25 @@ def _exclusive(option: Said, draft: Draft) -> None:
     draft.put("exclusive", value=True, place=option.place)
 
 
+def _spread(option: Said, draft: Draft) -> None:
+    draft.put("layout", Layout.SPREAD, option.place)
+
+
+def _switches(option: Said, draft: Draft) -> None:
+    """One leaf switch is a rack. More of them are what a gang is placed on anyway."""
+    count, _, wait = option.value.partition("@")
+    if words.whole(count, low=1, high=limits.GANG_TASKS) > 1 or wait:
+        draft.warn(
+            option.line, option.word, "Gangs are placed on the tightest part of a network anyway."
+        )
+        return
+    draft.put("within", Level.RACK, option.place)
+    draft.warn(
+        option.line, option.word, "Slurm gives up waiting for one switch after some minutes; here "
+        "the job stays within one rack. Say `--switches=1@0` for a mere wish.",
+    )  # fmt: skip
+
+
 def _requeue(option: Said, draft: Draft) -> None:
     """Mark it as read: jobs come back after the failure of a machine or a site anyway."""
     draft.mark("retry", option.place)
@@ -359,4 +419,6 @@ _READINGS = {
     "comment": _label,
     "wckey": _label,
     "input": _input,
+    "spread-job": _spread,
+    "switches": _switches,
 }

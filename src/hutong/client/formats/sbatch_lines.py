@@ -14,7 +14,9 @@ from hutong.client.formats.draft import Draft, Place
 from hutong.client.formats.sbatch_options import (
     ALIASES,
     LETTERS,
+    OF_A_PART,
     OPTIONS,
+    PART_MARKS,
     REFUSED,
     UNNEEDED,
 )
@@ -43,10 +45,17 @@ class Said(NamedTuple):
         return Place(self.line, f"--{self.name}", self.value or self.word)
 
 
-def options(source: Source, draft: Draft) -> dict[str, Said]:
-    """Read the options of a script, refuse the ones that cannot be honoured, warn of the rest."""
-    said: dict[str, Said] = {}
+def options(source: Source, draft: Draft) -> list[dict[str, Said]]:
+    """Read the options of a script, refuse the ones that cannot be honoured, warn of the rest.
+
+    There is one member for each part of the job: one, unless the script has a `hetjob` line.
+    """
+    parts: list[dict[str, Said]] = [{}]
     for option in _every_option(source, draft):
+        if option.name in PART_MARKS:
+            parts.append({})
+            continue
+        said = parts[-1]
         if option.name in REFUSED:
             problem, advice = REFUSED[option.name][1]
             raise _unsupported(source, option.line, option.word, problem, advice)
@@ -59,9 +68,14 @@ def options(source: Source, draft: Draft) -> dict[str, Said]:
                 f"It stands in line {said[option.name].line} already; this one counts.",
             )  # fmt: skip
             del said[option.name]  # so that `said` is in the order in which options count
+        if len(parts) > 1 and option.name not in OF_A_PART:
+            raise _unsupported(
+                source, option.line, option.word, "parts of a job differ in their sizes alone",
+                f"Say it before the first `{PART_MARKS[0]}`.",
+            )  # fmt: skip
         said[option.name] = option
-    _check_lines_of_others(source, draft, said)
-    return said
+    _check_lines_of_others(source, draft, parts[0])
+    return parts
 
 
 def _every_option(source: Source, draft: Draft) -> Iterator[Said]:
@@ -92,11 +106,10 @@ def _options_of_line(source: Source, number: int, text: str) -> Iterator[Said]:
     while position < len(tokens):
         token = tokens[position]
         following = tokens[position + 1] if position + 1 < len(tokens) else None
-        if token in {"hetjob", "packjob"}:
-            raise _unsupported(
-                source, number, token, "all tasks of a job are alike here",
-                "Hand in one job for each part and join them by `--dependency`.",
-            )  # fmt: skip
+        if token in PART_MARKS:
+            yield Said(token, "", number, token)
+            position += 1
+            continue
         if token.startswith("--") and len(token) > 2:
             option, took = _long(source, number, token, following)
             yield option

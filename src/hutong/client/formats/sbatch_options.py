@@ -50,9 +50,19 @@ HONOURED: dict[str, Option] = {
     "qos": Option("q"),
     "requeue": Option("", "none"),
     "signal": Option(),
+    "spread-job": Option("", "none"),
+    "switches": Option(),
     "time": Option("t"),
     "wckey": Option(),
 }
+
+OF_A_PART = (
+    "cpus-per-gpu", "cpus-per-task", "gpus", "gpus-per-node", "gpus-per-task", "gres", "mem",
+    "mem-per-cpu", "mem-per-gpu", "mincpus", "nodes", "ntasks", "ntasks-per-node",
+)  # fmt: skip
+"""What the parts of a job of unlike parts (`hetjob`) may say after the first."""
+
+PART_MARKS = ("hetjob", "packjob")
 
 ALIASES = {"workdir": "chdir", "cluster": "clusters", "share": "oversubscribe"}
 """Older names of options."""
@@ -96,7 +106,6 @@ UNNEEDED: dict[str, tuple[Option, str]] = {
     "quiet": (Option("Q", "none"), _CALL),
     "resv-ports": (Option("", "optional"), _SRUN),
     "stepmgr": (Option("", "none"), _SRUN),
-    "switches": (Option(), "Gangs are placed on the tightest part of a network."),
     "threads-per-core": (Option(), _LAYOUT),
     "tres-bind": (Option(), _SRUN),
     "use-min-nodes": (Option("", "none"), "The number of nodes is fixed here."),
@@ -170,11 +179,13 @@ REFUSED: dict[str, tuple[Option, tuple[str, str]]] = {
     "reboot": (Option("", "none"), ("nodes are not rebooted for a job", "Leave it away.")),
     "reservation": (
         Option(),
-        ("a site's own reservations are not known here", "Say when it may start: `--begin`."),
+        (
+            "a site's own reservations are not known here",
+            "Leave it away: what is reserved for a tenant at the hub lets its jobs in by itself.",
+        ),
     ),
     "segment": (Option(), _NODES),
     "sockets-per-node": (Option(), _SOCKETS),
-    "spread-job": (Option("", "none"), _NODES),
     "test-only": (Option("", "none"), ("it submits nothing", "Use `hutong plan FILE`.")),
     "thread-spec": (Option(), _SOCKETS),
     "time-min": (

@@ -16,6 +16,7 @@ from hutong.client.formats.source import Source
 from hutong.client.formats.words import BadWord, mib_of_bytes, whole
 from hutong.model import limits
 from hutong.model.errors import refuse
+from hutong.model.job import Elastic
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 
 _MEMORY = re.compile(r"([0-9]{1,12})([KkMmGgTt]?)(?:[Bb])?")
@@ -27,10 +28,14 @@ _MEMORY_OPTIONS = ("mem", "mem-per-cpu", "mem-per-gpu")
 
 
 class Nodes(NamedTuple):
-    """How many nodes, and how many of the script's own tasks on each."""
+    """How many nodes, and how many of the script's own tasks on each.
+
+    With `least` it may be fewer nodes, down to that many.
+    """
 
     number: int
     tasks_each: int
+    least: int = 0
 
 
 class Chips(NamedTuple):
@@ -50,12 +55,14 @@ def read_shape(source: Source, draft: Draft, said: dict[str, Said]) -> None:
         if name in said:
             draft.put("tasks", nodes.number, said[name].place)
             break
+    if nodes.least:
+        draft.put("elastic", Elastic(nodes.least), said["nodes"].place)
     if nodes.number > 1 and (option := said.get("nodes") or said.get("ntasks")):
         draft.warn(
             option.line,
             option.word,
-            f"Slurm would start the script once; Hutong starts it on each of {nodes.number} nodes, "
-            "which `torchrun` and the like want.",
+            f"Slurm would start the script once; Hutong starts it on each of "
+            f"{_count(nodes)} nodes, which `torchrun` and the like want.",
         )
     found = shape.chips(nodes)
     cpus, cpu_place = shape.cpus(nodes, found)
@@ -66,8 +73,12 @@ def read_shape(source: Source, draft: Draft, said: dict[str, Said]) -> None:
         draft.put("needs.memory_mib", memory[0], memory[1])
     if found is not None:
         _put_chips(source, draft, found)
-    if nodes.tasks_each > 1 or nodes.number > 1:
+    if nodes.tasks_each > 1 or (nodes.number > 1 and not nodes.least):
         _put_environment(draft, said, nodes)
+
+
+def _count(nodes: Nodes) -> str:
+    return f"{nodes.least} to {nodes.number}" if nodes.least else str(nodes.number)
 
 
 def _put_chips(source: Source, draft: Draft, found: Chips) -> None:
@@ -126,6 +137,9 @@ class _Shape:
 
     def nodes(self) -> Nodes:
         """How many nodes the job takes. Tasks without a number of nodes share one."""
+        first, dash, last = self._value("nodes").partition("-")
+        if dash and first != last:
+            return self._range_of_nodes(first, last)
         ntasks = self._number("ntasks", limits.GANG_TASKS * _MOST_CPUS)
         each = self._number("ntasks-per-node", _MOST_CPUS)
         count = self._node_count()
@@ -152,10 +166,24 @@ class _Shape:
     def _node_count(self) -> int | None:
         if "nodes" not in self._said:
             return None
-        first, dash, last = self._said["nodes"].value.partition("-")
-        if dash and first != last:
-            raise self._bad("nodes", "the number of nodes is fixed here", "Write one number.")
-        return self._number("nodes", limits.GANG_TASKS, first)
+        return self._number("nodes", limits.GANG_TASKS, self._value("nodes").partition("-")[0])
+
+    def _range_of_nodes(self, first: str, last: str) -> Nodes:
+        """A job that takes what it gets between two numbers, one task a node."""
+        least = self._number("nodes", limits.GANG_TASKS, first) or 1
+        most = self._number("nodes", limits.GANG_TASKS, last) or 1
+        if least > most:
+            raise self._bad("nodes", "the range runs backwards", "Write the smaller number first.")
+        for name in ("ntasks", "ntasks-per-node", "gpus"):
+            if name in self._said and (name != "ntasks-per-node" or self._value(name) != "1"):
+                raise self._bad(
+                    name, f"--nodes={first}-{last} leaves open how many nodes share it",
+                    "Say one number of nodes, or what each node gets.",
+                )  # fmt: skip
+        return Nodes(most, 1, least)
+
+    def _value(self, name: str) -> str:
+        return self._said[name].value if name in self._said else ""
 
     def chips(self, nodes: Nodes) -> Chips | None:
         """The chips of each node. Two options may say the same thing, but not two things."""

@@ -25,7 +25,7 @@ from hutong.client.formats.source import Source
 from hutong.model import limits
 from hutong.model.check_program import problem_of_relative_path
 from hutong.model.ids import JobId, is_name
-from hutong.model.job import Dependency, DependencyKind, InlineFile, JobSpec, Objective
+from hutong.model.job import Dependency, DependencyKind, InlineFile, JobSpec, Objective, Terms
 from hutong.model.resources import AcceleratorNeed
 
 KIND = "skypilot"
@@ -150,7 +150,8 @@ def _read_mounts(node: Node, draft: Draft) -> None:
             raise value.unsupported(
                 path,
                 "nothing is fetched from outside",
-                "Fetch it in `setup`, or keep it at the site.",
+                "Fetch it in `setup`, or keep it at the site; `inputs:` of a hutong YAML says how "
+                "large it is, which nothing here can know.",
             )
         name = target.removeprefix("./")
         if name.startswith("~") or problem_of_relative_path(name):
@@ -184,10 +185,11 @@ def _read_resources(node: Node, draft: Draft) -> None:
     for key in ("any_of", "ordered"):
         if key in fields:
             _read_alternatives(fields, key, draft)
-    # Jobs here may be preempted unless they say otherwise: what `true` accepts. SkyPilot's default
-    # is `false`, so that saying it is saying nothing.
+    # SkyPilot's default is `false`, so that saying it is saying nothing.
     if "use_spot" in fields and fields["use_spot"].flag():
-        draft.put("preemptible", value=True, place=fields["use_spot"].place)
+        spot = fields["use_spot"]
+        draft.put("preemptible", value=True, place=spot.place)
+        draft.put("commercial.terms", (Terms.SPOT,), spot.place)
     for key in ("job_recovery", "spot_recovery"):
         if key in fields and not fields[key].is_null:
             _read_recovery(fields[key], draft)
@@ -329,6 +331,7 @@ def _read_alternatives(fields: dict[str, Node], key: str, draft: Draft) -> None:
         raise node.bad("both `any_of` and `ordered` are said", "Keep one of the two.")
     groups: list[tuple[AcceleratorNeed, ...]] = []
     regions: list[str] = []
+    terms: list[Terms] = []
     kinds: dict[str, None] = {}
     for item in node.items():
         if not item.is_mapping:
@@ -345,21 +348,29 @@ def _read_alternatives(fields: dict[str, Node], key: str, draft: Draft) -> None:
                 "Name the site once, outside.",
             )
         regions += one.value("constraints.regions", ())
+        if "use_spot" in members:
+            terms.append(Terms.SPOT if members["use_spot"].flag() else Terms.ON_DEMAND)
         kinds[",".join(sorted({"infra": "region"}.get(member, member) for member in members))] = (
             None
         )
-    if len(kinds) != 1 or next(iter(kinds)) not in {"accelerators", "region"}:
+    if len(kinds) != 1 or next(iter(kinds)) not in {"accelerators", "region", "use_spot"}:
         raise node.unsupported(
-            node.path, "alternatives may differ in their accelerators, or in their regions",
+            node.path,
+            "alternatives may differ in their accelerators, in their regions, or in `use_spot`",
             "Hand in one of them, or write the constraints in a hutong YAML.",
         )  # fmt: skip
-    for field, values in (("needs.accelerators", groups), ("constraints.regions", regions)):
+    for field, values in (
+        ("needs.accelerators", groups),
+        ("constraints.regions", regions),
+    ):
         if values and draft.place(field) is not None:
             raise node.bad("it is said outside as well", "Say it in the alternatives only.")
     if groups:
         draft.put("needs.accelerators", chips.joined(groups), node.place)
     if regions:
         draft.put("constraints.regions", tuple(dict.fromkeys(regions)), node.place)
+    if terms:
+        draft.put("commercial.terms", tuple(dict.fromkeys(terms)), node.place)
     if key == "any_of":
         _prefer_cheap(node, draft)
 

@@ -82,7 +82,7 @@ RESOURCES = Keys(
     },
 )  # fmt: skip
 
-ALTERNATIVE = RESOURCES._replace(honoured=("accelerators", "infra", "cloud", "region"))
+ALTERNATIVE = RESOURCES._replace(honoured=("accelerators", "infra", "cloud", "region", "use_spot"))
 """Keys in which the alternatives of `any_of` and `ordered` may differ."""
 
 RECOVERY = Keys(("strategy", "max_restarts_on_errors", "recover_on_exit_codes"))

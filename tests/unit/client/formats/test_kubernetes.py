@@ -6,7 +6,15 @@ import pytest
 
 from hutong.client.formats import kubernetes_keys as table
 from hutong.model.classes import LOW, URGENT
-from hutong.model.job import ArraySpec, Constraints, JobSpec, Program, RetryPolicy
+from hutong.model.job import (
+    Affinity,
+    ArraySpec,
+    Constraints,
+    JobSpec,
+    Level,
+    Program,
+    RetryPolicy,
+)
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
 from tests.unit.client.formats.manifests import line_of, manifest, read, read_all, refused
 from tests.unit.client.formats.support import one, parse, refusal, said, warned
@@ -20,6 +28,15 @@ def test_a_plain_job_has_the_defaults_of_kubernetes() -> None:
         grace_ms=30_000,
         source="kubernetes",
     )
+
+
+DEMANDED = "requiredDuringSchedulingIgnoredDuringExecution"
+WISHED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def beside(key: str) -> dict[str, Any]:
+    """A term that means pods with the label `app: train`, in places that a key tells apart."""
+    return {"topologyKey": key, "labelSelector": {"matchLabels": {"app": "train"}}}
 
 
 NPU = "huawei.com/Ascend310P"
@@ -56,6 +73,33 @@ HONOURED: list[tuple[str, dict[str, Any], str, Any]] = [
         Constraints(regions=("cn-beijing",)),
     ),
     ("pod", {"priorityClassName": "urgent"}, "priority", URGENT),
+    (
+        "pod",
+        {"affinity": {"podAffinity": {DEMANDED: [beside("kubernetes.io/hostname")]},
+                      "podAntiAffinity": {WISHED: [
+                          {"weight": 100, "podAffinityTerm": beside("topology.kubernetes.io/zone")},
+                      ]}}},
+        "affinity",
+        (Affinity((("app", "train"),)),
+         Affinity((("app", "train"),), Level.SITE, apart=True, required=False)),
+    ),
+    (
+        "pod",
+        {"affinity": {"podAffinity": {DEMANDED: [
+            {"topologyKey": "topology.kubernetes.io/rack", "labelSelector": {"matchExpressions": [
+                {"key": "tier", "operator": "In", "values": ["hot"]},
+            ]}},
+        ]}}},
+        "affinity", (Affinity((("tier", "hot"),), Level.RACK),),
+    ),
+    (
+        "pod",
+        {"topologySpreadConstraints": [
+            {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway",
+             **beside("kubernetes.io/hostname")},
+        ]},
+        "affinity", (Affinity((("app", "train"),), apart=True, required=False),),
+    ),
     (
         "container", {"command": ["sh"], "args": ["-c", "a\nb"]}, "program.argv",
         ("sh", "-c", "a\nb"),
@@ -426,3 +470,45 @@ def test_an_object_of_another_kind_beside_a_job_is_refused() -> None:
     text = manifest() + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
     error = refusal(text)
     assert said(error) == ("file.unsupported", line_of(text, "ConfigMap"), "kind: ConfigMap")
+
+
+def demanded(*terms: dict[str, Any]) -> dict[str, Any]:
+    return {"affinity": {"podAffinity": {DEMANDED: list(terms)}}}
+
+
+NEIGHBOURS: list[tuple[dict[str, Any], str]] = [
+    (demanded({"topologyKey": "kubernetes.io/hostname"}), "it has no `labelSelector`"),
+    (demanded({"labelSelector": {"matchLabels": {"a": "b"}}}), "it has no `topologyKey`"),
+    (demanded(beside("topology.kubernetes.io/region")), "places are not told apart"),
+    (demanded({**beside("kubernetes.io/hostname"), "namespaces": ["a"]}), "by their labels alone"),
+    (demanded({"topologyKey": "kubernetes.io/hostname", "labelSelector": {}}), "no labels"),
+    (
+        demanded({"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchExpressions": [
+            {"key": "a", "operator": "NotIn", "values": ["b"]}]}}),
+        "labels are compared with one value",
+    ),
+    ({"affinity": {"nodeAffinity": {}}}, "nodes are not chosen by label"),
+    ({"affinity": {"podAffinity": {WISHED: [{"weight": 1}]}}}, "it has no `podAffinityTerm`"),
+    (
+        {"topologySpreadConstraints": [
+            {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule",
+             **beside("kubernetes.io/hostname")}]},
+        "pods are not counted by domain",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pod", "problem"), NEIGHBOURS, ids=lambda part: str(part)[-30:])
+def test_neighbours_that_cannot_be_honoured_are_refused(pod: dict[str, Any], problem: str) -> None:
+    error = refused(pod=pod)
+    assert problem in error.message
+    assert error.hint
+
+
+def test_a_spread_without_a_selector_spreads_nothing() -> None:
+    spread = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", "topologyKey": "x"}
+    parsed = read_all(pod={"topologySpreadConstraints": [spread]})
+    assert parsed.jobs[0].affinity == ()
+    assert [word.rpartition(".")[2] for _, word in warned(parsed)] == [
+        "topologySpreadConstraints[0]"
+    ]

@@ -8,7 +8,14 @@ from hutong.client.formats import read_jobs, sbatch
 from hutong.client.formats.sbatch_options import HONOURED
 from hutong.model.classes import BEST_EFFORT, HIGH, LOW, URGENT
 from hutong.model.ids import JobId
-from hutong.model.job import ArraySpec, Dependency, DependencyKind, RetryPolicy
+from hutong.model.job import (
+    ArraySpec,
+    Dependency,
+    DependencyKind,
+    Layout,
+    Level,
+    RetryPolicy,
+)
 from tests.unit.client.formats.support import NOW_MS, one, parse, refusal, said, script, warned
 
 OK = DependencyKind.AFTER_OK
@@ -55,6 +62,10 @@ CASES: list[tuple[str, str, Any]] = [
     ("--comment='a b' --wckey=k", "labels", {"comment": "a b", "wckey": "k"}),
     ("-i /dev/null", "program.env", {}),
     ("--ignore-pbs", "program.env", {}),
+    ("--spread-job", "layout", Layout.SPREAD),
+    ("--switches=1", "within", Level.RACK),
+    ("--switches=1@0", "within", Level.SITE),
+    ("--switches=2@10:00", "within", Level.SITE),
 ]  # fmt: skip
 
 

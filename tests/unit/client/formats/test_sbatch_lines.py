@@ -3,6 +3,7 @@
 import pytest
 
 from hutong.client.formats import sbatch_options as table
+from hutong.model.resources import AcceleratorNeed, TaskNeeds
 from tests.unit.client.formats.support import one, parse, refusal, said, script, warned
 
 
@@ -129,8 +130,28 @@ def test_older_names_are_known() -> None:
 
 
 @pytest.mark.parametrize("word", ["hetjob", "packjob"])
-def test_jobs_of_unlike_parts_are_refused(word: str) -> None:
-    assert said(refusal(script("-n 1", word, "-n 2"))) == ("file.unsupported", 3, word)
+def test_parts_of_unlike_size_are_groups_whose_ranks_come_first(word: str) -> None:
+    lines = ("-J ray -N 1 -c 4 --mem=16G", word, "-N 8 -c 16 --gres=gpu:h800:8")
+    job = one(script(*lines, body="exec start"))
+    (head,) = job.groups
+    assert (head.name, head.tasks, head.needs) == ("het-0", 1, TaskNeeds(4000, 16_384))
+    assert (job.tasks, job.needs.cpu_milli) == (8, 16_000)
+    assert job.needs.accelerators == (AcceleratorNeed("H800", 8000),)
+    assert head.program is not None
+    assert head.program.script == job.program.script
+    assert head.program.env == {"SLURM_HET_SIZE": "2"}
+    assert job.program.env["SLURM_HET_SIZE"] == "2"
+    assert job.program.env["SLURM_NNODES"] == "8"
+
+
+def test_a_part_says_sizes_alone() -> None:
+    error = refusal(script("-n 1", "hetjob", "-A acme/vision"))
+    assert said(error) == ("file.unsupported", 4, "-A acme/vision")
+    assert "before the first `hetjob`" in error.hint
+
+
+def test_parts_of_a_range_of_nodes_are_refused() -> None:
+    assert "a gang with groups has one size" in refusal(script("-N 1", "hetjob", "-N 2-4")).message
 
 
 @pytest.mark.parametrize("line", ["#PBS -N x", "#BSUB -J x"])

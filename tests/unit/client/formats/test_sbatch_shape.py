@@ -2,6 +2,7 @@
 
 import pytest
 
+from hutong.model.job import Elastic
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 from tests.unit.client.formats.support import one, parse, refusal, script, warned
 
@@ -102,7 +103,11 @@ def test_chips_without_a_model_are_any_that_carry_the_stack(
 @pytest.mark.parametrize(
     ("line", "key", "problem"),
     [
-        ("-N 2-4", "--nodes", "the number of nodes is fixed here"),
+        ("-N 4-2", "--nodes", "the range runs backwards"),
+        ("-N 2-x", "--nodes", "it is not a plain number"),
+        ("-N 2-4 -n 8", "--ntasks", "leaves open how many nodes share it"),
+        ("-N 2-4 --ntasks-per-node=2", "--ntasks-per-node", "leaves open how many nodes share it"),
+        ("-N 2-4 --gpus=8", "--gpus", "leaves open how many nodes share it"),
         ("-N 0", "--nodes", "it is less than 1"),
         ("-N 2,4", "--nodes", "it is not a plain number"),
         ("-N 5000", "--nodes", "the limit is 4096"),
@@ -183,3 +188,11 @@ def test_a_gang_is_warned_that_the_script_starts_on_every_node() -> None:
     parsed = parse(script("-N 2"))
     assert warned(parsed) == [(2, "-N 2")]
     assert "on each of 2 nodes" in parsed.warnings[0].sentence
+
+
+def test_a_range_of_nodes_is_a_gang_that_may_be_smaller() -> None:
+    parsed = parse(script("-N 4-16 --gpus-per-node=a100:8", body="run $SLURM_JOB_NUM_NODES"))
+    (job,) = parsed.jobs
+    assert (job.tasks, job.elastic, job.program.env) == (16, Elastic(4), {})
+    assert (3, "SLURM_JOB_NUM_NODES") in warned(parsed)
+    assert one(script("-N 4-4")).elastic is None

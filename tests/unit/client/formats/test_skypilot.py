@@ -10,7 +10,15 @@ from hutong.client.formats import skypilot_keys as table
 from hutong.model.classes import HIGH, NORMAL
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId
-from hutong.model.job import Dependency, DependencyKind, JobSpec, Objective, Program, RetryPolicy
+from hutong.model.job import (
+    Dependency,
+    DependencyKind,
+    JobSpec,
+    Objective,
+    Program,
+    RetryPolicy,
+    Terms,
+)
 from hutong.model.resources import AcceleratorNeed
 from tests.unit.client.formats.support import one, parse, refusal, said, warned
 
@@ -87,7 +95,13 @@ HONOURED: list[tuple[str, str, Any]] = [
     (resources("infra:", "cloud:", "region:"), "constraints.sites", ()),
     (resources("cloud: kubernetes"), "constraints.sites", ()),
     (resources("use_spot: true"), "preemptible", True),
+    (resources("use_spot: true"), "commercial.terms", (Terms.SPOT,)),
     (resources("use_spot: false"), "preemptible", True),
+    (resources("use_spot: false"), "commercial.terms", ()),
+    (
+        resources("ordered: [{use_spot: true}, {use_spot: false}]"), "commercial.terms",
+        (Terms.SPOT, Terms.ON_DEMAND),
+    ),
     (
         resources("job_recovery: {max_restarts_on_errors: 3}"), "retry",
         RetryPolicy(user_count=3),
@@ -170,7 +184,7 @@ def test_each_unneeded_resource_is_named_in_a_warning(key: str) -> None:
         (resources("accelerators: {V9000: 8}"), 4, "V9000", "knows no such accelerator"),
         (
             resources("any_of: [{accelerators: T4, region: beijing}]"), 4, "resources.any_of",
-            "alternatives may differ in their accelerators, or in their regions",
+            "in their accelerators, in their regions, or in `use_spot`",
         ),
         (
             resources("any_of: [{accelerators: T4}, {region: beijing}]"), 4, "resources.any_of",
