@@ -178,8 +178,8 @@ def fingerprint(world: World) -> Any:
         for c in snapshot.supply.order
     ]  # fmt: skip
     queue = [
-        (group.name, [(e.job, e.available, e.held) for e in group.queue])
-        for group in snapshot.demand.groups.values()
+        (queue.priority, queue.entity.id, [(e.job, e.available, e.held) for e in queue])
+        for queue in snapshot.demand.queues.values()
     ]
     held = {
         tenant: (e.own.cpu, e.tree.cpu, e.tree.acc, e.tree.jobs, dict(e.tree.models))

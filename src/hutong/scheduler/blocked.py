@@ -15,7 +15,7 @@ from hutong.scheduler.estimate import (
 )
 from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
-from hutong.scheduler.order import Cursor
+from hutong.scheduler.order import Head
 from hutong.scheduler.plan import Explanation, Preemption, Reservation
 from hutong.scheduler.preempt.choose import cheapest_eviction
 from hutong.scheduler.reserve import Found
@@ -32,23 +32,26 @@ class Blocked:
         self._cycle = cycle
         self._board = cycle.board
         self._profile = cycle.profile
+        self._reserved_classes: dict[str, bool] = {}
+        self.classes_left = 0
+        """Less urgent classes with jobs: each has a claim to one reservation."""
 
-    def defer(self, cursor: Cursor, look: Look) -> None:
+    def defer(self, head: Head, look: Look) -> None:
         """Make or keep room for a group's next jobs as far as they are entitled to, and say why
         it waits.
         """
-        cycle, group = self._cycle, cursor.group
-        head, share_milli = cursor.job, cycle.ledger.share_milli(group.entity)
+        cycle, group, job = self._cycle, head.group, head.job
+        share_milli = cycle.ledger.share_milli(group.entity)
         if not look.options:
             reason = nowhere(look, sites=bool(cycle.snapshot.supply.sites))
             cycle.defer(
-                group, head, (reason,), explanation=Explanation(look.filtered, (), share_milli),
+                group, job, (reason,), explanation=Explanation(look.filtered, (), share_milli),
                 start=Start(UNKNOWN_MS, "none"), spacing_ms=0,
             )  # fmt: skip
             return
         usable, overs = self._within_quota(group.entity, look)
         held_by = look.held_by
-        known = self._claim(cursor, look, usable) if usable else {}
+        known = self._claim(head, look, usable) if usable else {}
         outcome = look.outcome
         if outcome is None or known:
             outcome = waiting_outcome(look, known, self._board, self._profile)
@@ -66,7 +69,7 @@ class Blocked:
             start = self._quota_start(group.entity, overs)
             reasons = tuple(overs)
         cycle.defer(
-            group, head, reasons,
+            group, job, reasons,
             explanation=Explanation(look.filtered, outcome.candidates, share_milli),
             start=start, spacing_ms=spacing,
         )  # fmt: skip
@@ -97,42 +100,52 @@ class Blocked:
         known = [start for start in starts if start.start_ms != UNKNOWN_MS]
         return min(known, default=Start(UNKNOWN_MS, "none"))
 
-    def _claim(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
+    def _claim(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         """Evict or reserve for the group's next jobs; the start of the first where it is known."""
-        weaker = weaker_from(cursor.group.priority, self._profile.classes)
+        weaker = weaker_from(head.group.priority, self._profile.classes)
         if self._profile.preemption and weaker is not None:
-            start = self._make_room(cursor, look, usable, weaker)
+            start = self._make_room(head, look, usable, weaker)
             if start:
                 return start
         if self._profile.backfill == "none":
             for at in usable:
                 lane = self._board.lane(look.options[at].columns)
-                lane.closed_by = lane.closed_by or cursor.job
+                lane.closed_by = lane.closed_by or head.job
             return {}
-        return self._reserve(cursor, look, usable)
+        return self._reserve(head, look, usable)
 
-    def _reserve(self, cursor: Cursor, look: Look, usable: list[int]) -> dict[int, Start]:
+    def _reserve(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         first: dict[int, Start] = {}
-        while len(self._cycle.reservations) < self._profile.reservations_count:
+        while self._may_reserve(head):
             best = self._best_start(look, usable)
             if best is None:
                 break
             at, found = best
-            start = self._hold(cursor, look, at, found)
+            start = self._hold(head, look, at, found)
             first = first or {at: start}
-            if self._profile.backfill != "conservative" or not cursor.skip():
+            if self._profile.backfill != "conservative" or not head.skip():
                 break
         return first
 
+    def _may_reserve(self, head: Head) -> bool:
+        """Whether the group's next job gets one of the profile's reservations.
+
+        One is left for each class still to come, as long as this class has had its own.
+        """
+        left = self._profile.reservations_count - len(self._cycle.reservations)
+        if head.group.priority in self._reserved_classes:
+            return left > self.classes_left
+        return left > 0
+
     def _make_room(
-        self, cursor: Cursor, look: Look, usable: list[int], weaker_rank: int
+        self, head: Head, look: Look, usable: list[int], weaker_rank: int
     ) -> dict[int, Start]:
         """Claim, job by job, what is being vacated already, and evict where that is not enough."""
         cycle = self._cycle
         first: dict[int, Start] = {}
         options = [look.options[at] for at in usable]
         while len(cycle.reservations) < self._profile.reservations_count:
-            job = cursor.job
+            job = head.job
             best = self._best_start(look, usable)
             if best is None or best[1].start_ms > cycle.now_ms:
                 if cycle.snapshot.preempting.get(job):
@@ -152,21 +165,22 @@ class Blocked:
                     for victim in eviction.victims
                 ]
             at, found = best
-            start = self._hold(cursor, look, at, found)
+            start = self._hold(head, look, at, found)
             first = first or {at: start}
-            if not cursor.skip():
+            if not head.skip():
                 break
         return first
 
-    def _hold(self, cursor: Cursor, look: Look, at: int, found: Found) -> Start:
+    def _hold(self, head: Head, look: Look, at: int, found: Found) -> Start:
         """Keep the room of a reservation, and say when the whole gang is expected to start."""
         option, tasks = look.options[at], look.shape.tasks
-        self._board.hold(option, tasks, cursor.job, found)
+        self._reserved_classes[head.group.priority] = True
+        self._board.hold(option, tasks, head.job, found)
         self._cycle.reservations.append(
-            Reservation(cursor.job, option.columns.pool.id, found.start_ms, tasks)
+            Reservation(head.job, option.columns.pool.id, found.start_ms, tasks)
         )
         start = Start(found.start_ms, found.basis)
-        return self._cycle.gangs.hold_rest(look, option, cursor.job, start)
+        return self._cycle.gangs.hold_rest(look, option, head.job, start)
 
     def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
         """The option whose earliest start the job's objective likes best, and that start.

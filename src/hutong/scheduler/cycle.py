@@ -18,14 +18,14 @@ from hutong.model.ids import JobId
 from hutong.model.reasons import PlaceReason, WaitReason
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
-from hutong.scheduler.demand import Group
+from hutong.scheduler.demand import Group, Queue, Shapes
 from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
 from hutong.scheduler.gang import Gangs, Piece, base
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
-from hutong.scheduler.order import ClassOrder, Cursor
+from hutong.scheduler.order import ClassOrder, Cursor, Passed
 from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan, Preemption, Reservation
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape, is_plain
@@ -43,11 +43,15 @@ def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
 class Cycle:
     """The working memory of one cycle."""
 
-    def __init__(self, snapshot: Snapshot, profile: Profile) -> None:
+    def __init__(self, snapshot: Snapshot, profile: Profile, shapes: Shapes | None = None) -> None:
+        """`shapes` stands in for those of the queue where a job is only imagined to wait."""
+        snapshot.demand.sort_for(profile.order)
         self.snapshot = snapshot
+        self._shapes = shapes or snapshot.demand.shapes
+        self._passed = Passed(self._shapes)
         self.profile = profile
         self.now_ms = snapshot.now_ms
-        self.board = Board(snapshot.now_ms)
+        self.board = Board(snapshot.now_ms, in_order=profile.backfill == "conservative")
         self.ledger = Ledger(snapshot.tenants, snapshot.supply.total)
         self.placements: list[Placement] = []
         self.preemptions: list[Preemption] = []
@@ -63,20 +67,25 @@ class Cycle:
 
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
-        for groups in self.snapshot.demand.by_rank(self.profile.classes):
-            self._run_class([Cursor(group, group.queue) for group in groups])
+        ranks = self.snapshot.demand.by_rank(self.profile.classes)
+        for rank, queues in enumerate(ranks):
+            self._blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
+            self._run_class([self._cursor(queue) for queue in queues])
 
-    def run_for(self, extra: Cursor, job: JobId) -> None:
+    def run_for(self, extra: Queue, job: JobId) -> None:
         """The same until it is known what becomes of one job.
 
-        `extra` is the job's group with the job in it, and stands in for the group in the queue.
+        `extra` is the job's queue with the job in it, and stands in for the queue in the demand.
         """
         classes = self.profile.classes
-        last = rank_of(extra.group.priority, classes)
-        for rank, groups in enumerate(self.snapshot.demand.by_rank(classes)[: last + 1]):
-            cursors = [Cursor(g, g.queue) for g in groups if g is not extra.group]
+        last = rank_of(extra.priority, classes)
+        ranks = self.snapshot.demand.by_rank(classes)
+        waits = [bool(queues) or rank == last for rank, queues in enumerate(ranks)]
+        for rank, queues in enumerate(ranks[: last + 1]):
+            self._blocked.classes_left = sum(waits[rank + 1 :])
+            cursors = [self._cursor(queue) for queue in queues if queue.index != extra.index]
             if rank == last:
-                cursors.append(extra)
+                cursors.append(self._cursor(extra))
             self._run_class(cursors, extra, job)
 
     def plan(self) -> Plan:
@@ -114,10 +123,16 @@ class Cycle:
             Deferral(group.name, head, tuple(reasons), start_ms, basis, explanation, spacing_ms)
         )
 
+    def _cursor(self, queue: Queue) -> Cursor:
+        return Cursor(queue, self._shapes, self._passed)
+
     def _run_class(
-        self, cursors: list[Cursor], extra: Cursor | None = None, until: JobId | None = None
+        self, cursors: list[Cursor], extra: Queue | None = None, until: JobId | None = None
     ) -> None:
-        """Go through one class, but not past a placement of `until` or the deferral of `extra`."""
+        """Go through one class, but not past `until`: its placement, or the deferral of its like.
+
+        `extra` is the queue that it is in.
+        """
         limit = self.profile.placements_count
         order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
         while not self.truncated and (cursor := order.peek()) is not None:
@@ -129,10 +144,10 @@ class Cycle:
                 if job == until:
                     return
             else:
-                order.remove(cursor)
-                self._blocked.defer(cursor, look)
-                if cursor is extra:
+                self._blocked.defer(cursor.head(), look)
+                if extra is not None and _is_like(cursor, extra, until):
                     return
+                order.drop_shape(cursor)
 
     def _place(self, cursor: Cursor, look: Look) -> bool:
         """Start the group's next job where it fits best; says whether it fitted anywhere."""
@@ -202,3 +217,10 @@ class Cycle:
             )
             told = self._told[group.name] = (option, reason, explanation)
         return told[1], told[2]
+
+
+def _is_like(cursor: Cursor, extra: Queue, job: JobId | None) -> bool:
+    """Whether the next job of a cursor is of the queue and the shape of one job."""
+    if cursor.queue is not extra or cursor.entry is None:
+        return False
+    return any(entry.job == job and entry.shape == cursor.entry.shape for entry in extra)

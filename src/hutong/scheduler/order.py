@@ -9,60 +9,176 @@ logarithm a level.
 Where shares tie, as they do while nobody holds anything, the child goes first whose own first job
 does. A tenant that has jobs of its own and children with jobs stands beside its children, at
 weight 1, with what its own jobs hold.
+
+Jobs of shapes that fit nowhere any more are passed over. A queue notices when its turn comes.
 """
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heapreplace
 
+import numpy as np
+
 from hutong.model.ids import JobId
-from hutong.scheduler.demand import Entry, Group
+from hutong.scheduler.demand import Block, Entry, Group, Queue, Shapes
 from hutong.scheduler.tenants import Entity, Ledger
+
+_LOOK = 16
+"""So many entries are looked at one by one before the rest of a block is looked at together."""
+
+
+class Passed:
+    """The shapes that a cycle passes over, by number."""
+
+    __slots__ = ("_array", "flags")
+
+    def __init__(self, shapes: Shapes) -> None:
+        self.flags = bytearray(len(shapes) + 1)
+        self._array = np.frombuffer(self.flags, np.bool_)
+
+    def add(self, shape: int) -> None:
+        """Pass over a shape from now on."""
+        self.flags[shape] = 1
+
+    def first_other(self, block: Block, start: int, own: "Passed | None") -> int:
+        """The first entry of a block from `start` on that is not passed over, or its length."""
+        entries = block.entries
+        flags = self.flags
+        others = own.flags if own is not None else flags
+        size = len(entries)
+        for position in range(start, min(start + _LOOK, size)):
+            shape = entries[position].shape
+            if not flags[shape] and not others[shape]:
+                return position
+        if start + _LOOK >= size:
+            return size
+        shapes = np.frombuffer(block.shapes, np.int32)[start + _LOOK :]
+        passed = self._array[shapes]
+        if own is not None:
+            passed |= own._array[shapes]
+        found = int(passed.argmin())
+        return size if passed[found] else start + _LOOK + found
 
 
 class Cursor:
-    """A group as a cycle works through it: its next job, and how many elements are left of that."""
+    """A queue as a cycle works through it: the next entry, and how many elements are left of it.
 
-    __slots__ = ("_entries", "_entry", "_left", "group", "placed_count")
+    `passed` is shared by all cursors of the cycle; what this queue alone is done with is its own.
+    """
 
-    def __init__(self, group: Group, entries: Iterable[Entry]) -> None:
-        self.group = group
-        self.placed_count = 0
-        self._entries: Iterator[Entry] = iter(entries)
-        self._entry: Entry | None = next(self._entries, None)
-        self._left = self._entry.available if self._entry else 0
+    __slots__ = ("_at", "_block", "_left", "_own", "_passed", "_shapes", "entry", "queue")
+
+    def __init__(self, queue: Queue, shapes: Shapes, passed: Passed) -> None:
+        self.queue = queue
+        self._shapes = shapes
+        self._passed = passed
+        self._own: Passed | None = None
+        self._block = 0
+        self._at = 0
+        self._left = 0
+        self.entry: Entry | None = None
+        self.settle()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the next entry has meanwhile become one to pass over."""
+        entry = self.entry
+        return entry is not None and bool(self._passed.flags[entry.shape])
+
+    def settle(self) -> bool:
+        """Go to the first entry from here on that is not passed over. Says whether there is one."""
+        blocks = self.queue.blocks
+        while self._block < len(blocks):
+            block = blocks[self._block]
+            at = self._passed.first_other(block, self._at, self._own)
+            if at < len(block.entries):
+                entry = block.entries[at]
+                if entry is not self.entry:
+                    self.entry, self._left = entry, entry.available
+                self._at = at
+                return True
+            self._block, self._at = self._block + 1, 0
+        self.entry = None
+        return False
 
     @property
     def job(self) -> JobId:
-        """The next job to start; asked only while there is one."""
-        assert self._entry is not None, self.group.name
-        return self._entry.job
+        """The next job; asked only while there is one."""
+        assert self.entry is not None
+        return self.entry.job
 
     @property
-    def seq(self) -> int:
-        """The place of the next job; asked only while there is one."""
-        assert self._entry is not None, self.group.name
-        return self._entry.seq
+    def group(self) -> Group:
+        """The group of the next job."""
+        assert self.entry is not None
+        return self.queue.group(self.entry.shape, self._shapes.at[self.entry.shape])
 
     def advance(self) -> bool:
         """Go on after a placement. Says whether anything is left."""
-        self.placed_count += 1
-        return self._step()
-
-    def skip(self) -> bool:
-        """Go on without a placement. Says whether anything is left."""
-        return self._step()
-
-    def _step(self) -> bool:
         self._left -= 1
         if self._left > 0:
             return True
-        self._entry = next(self._entries, None)
-        self._left = self._entry.available if self._entry else 0
-        return self._entry is not None
+        self._at += 1
+        return self.settle()
+
+    def drop_shape(self) -> bool:
+        """Be done with the shape of the next entry in this queue. Says whether anything is left."""
+        assert self.entry is not None
+        if self._own is None:
+            self._own = Passed(self._shapes)
+        self._own.add(self.entry.shape)
+        return self.settle()
+
+    def head(self) -> "Head":
+        """The next entry with those of its shape behind it."""
+        assert self.entry is not None
+        return Head(self.group, self.entry, self._left, self._alike())
+
+    def _alike(self) -> Iterator[Entry]:
+        """The entries of the next entry's shape after it."""
+        assert self.entry is not None
+        shape, start = self.entry.shape, self._at + 1
+        for block in self.queue.blocks[self._block :]:
+            alike = np.flatnonzero(np.frombuffer(block.shapes, np.int32)[start:] == shape)
+            for position in alike.tolist():
+                yield block.entries[start + position]
+            start = 0
+
+
+class Head:
+    """The first jobs of one shape in a queue: what a blocked group claims room for."""
+
+    __slots__ = ("_alike", "_left", "entry", "group")
+
+    def __init__(self, group: Group, entry: Entry, left: int, alike: Iterator[Entry]) -> None:
+        self.group = group
+        self.entry = entry
+        self._left = left
+        self._alike = alike
+
+    @property
+    def job(self) -> JobId:
+        """The job that is first now."""
+        return self.entry.job
+
+    @property
+    def seq(self) -> int:
+        """Its place by age."""
+        return self.entry.seq
+
+    def skip(self) -> bool:
+        """Go on to the next job, or element of it. Says whether there is one."""
+        self._left -= 1
+        if self._left > 0:
+            return True
+        entry = next(self._alike, None)
+        if entry is None:
+            return False
+        self.entry, self._left = entry, entry.available
+        return True
 
 
 class _Leaf:
-    """The groups of one tenant, or of a whole class where order is by age alone."""
+    """The queue of one tenant, or those of a whole class where order is by age alone."""
 
     __slots__ = ("entity", "heap", "id", "own")
 
@@ -78,9 +194,9 @@ class _Leaf:
         return ledger.own_share(self.entity) if self.own else ledger.share(self.entity)
 
     def key(self, cursor: Cursor) -> tuple[int, int, int, Cursor]:
-        group = cursor.group
-        slack = group.shape.latest_start_ms if self.entity is not None else 0
-        return slack, cursor.seq, group.name, cursor
+        entry = cursor.entry
+        assert entry is not None
+        return entry.slack, entry.seq, entry.queue, cursor
 
     def first(self) -> tuple[int, int]:
         """Slack and age of the job whose turn comes first here."""
@@ -114,7 +230,7 @@ def _child(node: _Leaf | _Branch, share: float) -> _Child:
 
 
 class ClassOrder:
-    """The order within one priority class. Used as: `peek`, then `placed` or `remove`, again."""
+    """The order within one priority class. Used as: `peek`, then `placed` or a drop, and again."""
 
     def __init__(self, cursors: Iterable[Cursor], ledger: Ledger, *, fair: bool) -> None:
         self._ledger = ledger
@@ -127,37 +243,51 @@ class ClassOrder:
         self._leaf: _Leaf | None = None
 
     def peek(self) -> Cursor | None:
-        """The group whose turn it is; None when nothing is left."""
+        """The queue whose turn it is; None when nothing is left."""
+        while (leaf := self._top()) is not None:
+            self._leaf = leaf
+            cursor = leaf.heap[0][3]
+            if not cursor.stale:
+                return cursor
+            self._renew(cursor, left=cursor.settle(), charged=False)
+        return None
+
+    def _top(self) -> _Leaf | None:
+        """The leaf whose turn it is, with the path to it kept."""
         branch = self._root
-        path = self._path
-        path.clear()
+        self._path.clear()
         while branch.heap:
-            path.append(branch)
+            self._path.append(branch)
             child = branch.heap[0][3]
             if isinstance(child, _Leaf):
-                self._leaf = child
-                return child.heap[0][3]
+                return child
             branch = child
         return None
 
     def placed(self, cursor: Cursor) -> None:
-        """Account that the group just peeked at placed one job; the ledger is already charged."""
+        """Account that the next job of the queue just peeked at was placed.
+
+        The ledger is already charged.
+        """
+        self._renew(cursor, left=cursor.advance(), charged=True)
+
+    def drop_shape(self, cursor: Cursor) -> None:
+        """Look no more at jobs like the next one of the queue just peeked at."""
+        self._renew(cursor, left=cursor.drop_shape(), charged=False)
+
+    def remove(self, cursor: Cursor) -> None:
+        """Look at the queue just peeked at no more."""
+        self._renew(cursor, left=False, charged=False)
+
+    def _renew(self, cursor: Cursor, *, left: bool, charged: bool) -> None:
         leaf = self._leaf
         assert leaf is not None
         assert leaf.heap[0][3] is cursor
-        if cursor.advance():
+        if left:
             heapreplace(leaf.heap, leaf.key(cursor))
         else:
             heappop(leaf.heap)
-        self._renew_path(leaf, charged=True)
-
-    def remove(self, cursor: Cursor) -> None:
-        """Look at the group just peeked at no more."""
-        leaf = self._leaf
-        assert leaf is not None
-        assert leaf.heap[0][3] is cursor
-        heappop(leaf.heap)
-        self._renew_path(leaf, charged=False)
+        self._renew_path(leaf, charged=charged)
 
     def _renew_path(self, leaf: _Leaf, *, charged: bool) -> None:
         child: _Leaf | _Branch = leaf
@@ -177,17 +307,17 @@ def _one_leaf(cursors: Iterable[Cursor]) -> dict[str, _Leaf]:
 
 
 def _fair_leaves(cursors: Iterable[Cursor]) -> dict[str, _Leaf]:
-    groups: dict[str, list[Cursor]] = {}
+    members: dict[str, list[Cursor]] = {}
     above: dict[str, Entity] = {}
     for cursor in cursors:
-        entity = cursor.group.entity
-        groups.setdefault(entity.id, []).append(cursor)
+        entity = cursor.queue.entity
+        members.setdefault(entity.id, []).append(cursor)
         for ancestor in entity.chain[1:]:
             above[ancestor.id] = ancestor
     leaves = {}
-    for tenant, members in groups.items():
-        leaf = leaves[tenant] = _Leaf(members[0].group.entity, own=tenant in above)
-        leaf.heap = [leaf.key(cursor) for cursor in members]
+    for tenant, own in members.items():
+        leaf = leaves[tenant] = _Leaf(own[0].queue.entity, own=tenant in above)
+        leaf.heap = [leaf.key(cursor) for cursor in own]
     return leaves
 
 

@@ -4,8 +4,6 @@ It runs a cycle with the job at the end of its group, so that the answer is what
 would do, quotas, reservations and evictions included.
 """
 
-from itertools import chain
-
 import msgspec
 
 from hutong.model.classes import rank_of
@@ -13,12 +11,11 @@ from hutong.model.ids import JobId, PoolId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import CycleFull, WaitReason
 from hutong.scheduler.cycle import Cycle
-from hutong.scheduler.demand import Entry, Group
+from hutong.scheduler.demand import Entry, Group, Queue, slack_of
 from hutong.scheduler.estimate import UNKNOWN_MS, spacing_ms
 from hutong.scheduler.explain import candidate_now
 from hutong.scheduler.filters import DEADLINE, FILTERS, PASSED, unavailable
 from hutong.scheduler.look import Look
-from hutong.scheduler.order import Cursor
 from hutong.scheduler.plan import Candidate, Place, Preview
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import NEVER_MS, shape_of
@@ -39,16 +36,20 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     an estimate.
     """
     shape = shape_of(spec)
-    group = snapshot.demand.find_group(spec.priority, spec.tenant, shape)
-    if group is None:
-        group = Group(-1, spec.priority, snapshot.tenants.imagine(spec.tenant), shape)
-    waiting = group.queue.elements
-    entry = Entry(PREVIEWED, NEVER_MS, group.index, spec.elements, 0)
-    cursor = Cursor(group, chain(group.queue, (entry,)))
+    demand = snapshot.demand
+    demand.sort_for(profile.order)
+    shapes, number = demand.shapes.imagine(shape)
+    queue = demand.find_queue(spec.priority, spec.tenant)
+    if queue is None:
+        queue = Queue(-1, spec.priority, snapshot.tenants.imagine(spec.tenant))
+    slack = slack_of(shape, profile.order)
+    entry = Entry(PREVIEWED, NEVER_MS, slack, queue.index, number, spec.elements, 0)
+    queue = queue.with_entry(entry)
+    group, waiting = queue.group(number, shape), queue.before(entry)
     placements_count = min(profile.placements_count, PLACEMENTS)
     bounded = msgspec.structs.replace(profile, placements_count=placements_count)
-    cycle = Cycle(snapshot, bounded)
-    cycle.run_for(cursor, PREVIEWED)
+    cycle = Cycle(snapshot, bounded, shapes)
+    cycle.run_for(queue, PREVIEWED)
     look = cycle.look(shape)
     pools = _places(snapshot.supply, look, cycle)
     costs = [place.candidate.cost_microcny for place in pools if place.candidate is not None]
@@ -56,13 +57,19 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     start_ms, basis, pool = snapshot.now_ms, "limits", placed.pool if placed else PoolId("")
     reasons: tuple[WaitReason, ...] = ()
     if placed is None:
-        behind = max(waiting - cursor.placed_count, 0)
+        entries = [demand.entries.get(placement.job) for placement in cycle.placements]
+        started = sum([e is not None and _alike(e, entry) for e in entries])
+        behind = max(waiting - started, 0)
         start_ms, basis, pool, reasons = _wait(cycle, group, behind)
     return Preview(
         places=pools, starts_now=placed is not None, start_ms=start_ms, basis=basis, pool=pool,
         cost_low_microcny=min(costs, default=0), cost_high_microcny=max(costs, default=0),
         jobs_ahead=_jobs_ahead(snapshot, profile, group), reasons=reasons,
     )  # fmt: skip
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    return one.queue == other.queue and one.shape == other.shape
 
 
 def _wait(
@@ -136,12 +143,11 @@ def _jobs_ahead(snapshot: Snapshot, profile: Profile, group: Group) -> int:
     """
     ahead = 0
     last = rank_of(group.priority, profile.classes)
-    for rank, groups in enumerate(snapshot.demand.by_rank(profile.classes)[: last + 1]):
-        for other in groups:
-            if rank == last and profile.order == "fair":
-                if other.entity.id != group.entity.id:
-                    continue
-                if other.shape.latest_start_ms > group.shape.latest_start_ms:
-                    continue
-            ahead += other.queue.elements
+    slack = slack_of(group.shape, profile.order)
+    for rank, queues in enumerate(snapshot.demand.by_rank(profile.classes)[: last + 1]):
+        for queue in queues:
+            if rank < last:
+                ahead += queue.elements
+            elif profile.order != "fair" or queue.entity.id == group.entity.id:
+                ahead += queue.elements_until(slack)
     return ahead

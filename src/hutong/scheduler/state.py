@@ -9,12 +9,14 @@ Until the first snapshot is taken the state counts as being restored: an attempt
 its node then tells of a node that shrank before, not of a mistake.
 """
 
+from hutong.model.calendar import Booking
 from hutong.model.catalogue import Link
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import Tenant
 from hutong.scheduler.audit import audit
+from hutong.scheduler.calendar import Calendar, choose, taken_by
 from hutong.scheduler.demand import Demand, Entry
 from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.match import Matcher
@@ -36,6 +38,7 @@ class SchedulerState:
         self._demand = Demand(self._tenants)
         self._matcher = Matcher(self._supply, catalog)
         self._transfers = self._matcher.transfers
+        self._calendar = Calendar()
         self._deferrals: dict[int, Deferral] = {}
         self._truncated_at = 0
         self._making_room: dict[AttemptId, JobId] = {}
@@ -90,6 +93,35 @@ class SchedulerState:
         """Say that an input no longer lies at a site."""
         self._transfers.forget_replica(name, site)
 
+    # Bookings
+
+    def put_booking(self, booking: Booking) -> None:
+        """Keep nodes for tenants, or out of use, for a time; replaces the booking of its name."""
+        self._calendar.put(booking)
+        self._supply.growth += 1
+
+    def remove_booking(self, booking: str) -> None:
+        """Forget a booking: it is over, or was taken back."""
+        self._calendar.remove(booking)
+        self._supply.growth += 1
+
+    def bookings(self) -> dict[str, Booking]:
+        """The bookings that are not over, by name."""
+        return dict(self._calendar.bookings)
+
+    def taken_from(self, booking: Booking) -> dict[NodeId, str]:
+        """The nodes at a booking's site that others have while it lasts, and whose they are."""
+        pools = [c for c in self._supply.order if c.pool.site == booking.site]
+        return taken_by(self._calendar.bookings.values(), booking, pools)
+
+    def choose_nodes(self, booking: Booking, taken: dict[NodeId, str]) -> tuple[NodeId, ...]:
+        """The nodes that stand for a booking's count, of those not `taken`; fewer where there are
+        too few. What it had before stays."""
+        columns = self._supply.pools[PoolId(booking.pool or "")]
+        known = self._calendar.bookings.get(booking.id)
+        before = known.nodes if known is not None else ()
+        return choose(columns, booking.nodes_count, before, taken)
+
     # Tenants
 
     def put_tenant(self, tenant: Tenant) -> None:
@@ -131,15 +163,15 @@ class SchedulerState:
 
     def queued_by_class(self) -> dict[str, int]:
         """Elements that could start now by class, without held jobs and empty classes."""
-        return {
-            priority: sum([group.queue.elements for group in groups.values()])
-            for priority, groups in self._demand.active.items()
-            if groups
-        }
+        found: dict[str, int] = {}
+        for queue in self._demand.queues.values():
+            if queue.elements:
+                found[queue.priority] = found.get(queue.priority, 0) + queue.elements
+        return found
 
-    def groups_count(self) -> int:
-        """Groups of waiting jobs: one for each class, tenant and shape."""
-        return len(self._demand.groups)
+    def shapes_count(self) -> int:
+        """Shapes of waiting jobs."""
+        return len(self._demand.shapes.numbers)
 
     # Attempts
 
@@ -188,8 +220,9 @@ class SchedulerState:
         """See the state as it is at `now_ms`: a view, to be used before the next change."""
         self._supply.restoring = False
         return Snapshot(
-            now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting
-        )
+            now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting,
+            self._calendar,
+        )  # fmt: skip
 
     def remember(self, plan: Plan) -> None:
         """Keep the last plan's deferrals, from which `why` answers, and who makes room for whom.
@@ -217,7 +250,7 @@ class SchedulerState:
         entry = self._demand.entries.get(job)
         if entry is None:
             return _plain(0, job, NotConsidered())
-        group = self._demand.groups[entry.group]
+        group = self._demand.group_of(entry)
         if entry.held is not None:
             return _plain(group.name, job, entry.held)
         if entry.available <= 0:
@@ -231,8 +264,7 @@ class SchedulerState:
         return self._behind(known, entry, now_ms)
 
     def _behind(self, known: Deferral, entry: Entry, now_ms: int) -> Deferral:
-        group = self._demand.groups[entry.group]
-        ahead = group.queue.elements_before(entry.seq)
+        ahead = self._demand.queues[entry.queue].before(entry)
         reasons = known.reasons
         if ahead:
             earlier = sum(r.ahead for r in reasons if isinstance(r, BehindOthers))

@@ -85,7 +85,7 @@ def test_a_job_handed_in_again_replaces_the_first() -> None:
     assert world.state.queued_count() == 1
     assert started(world.step()) == [job]
     assert world.state.queued_count() == 0
-    assert world.state.groups_count() == 0
+    assert world.state.shapes_count() == 0
 
 
 def test_an_attempt_started_again_is_accounted_once() -> None:
