@@ -17,6 +17,8 @@ def check_hub(state: HubState, scheduler: SchedulerState) -> None:
     _check_sites(state)
     _check_quotas(state)
     scheduler.validate()
+    booked = scheduler.bookings()
+    assert booked == state.bookings, f"the calendar has {booked}, the state {state.bookings}"
 
 
 def _check_jobs(state: HubState) -> None:

@@ -1,6 +1,7 @@
 """What time alone brings about: silent sites, leases that run out, deadlines, earliest starts."""
 
 from hutong.lifecycle import events as ev
+from hutong.lifecycle.bookings import look_at_bookings
 from hutong.lifecycle.records import SiteRecord
 from hutong.lifecycle.scaling import look_again
 from hutong.lifecycle.settle import end_job, settle_attempt
@@ -24,6 +25,7 @@ def tick(turn: Turn) -> None:
         if job is not None and job.state not in TERMINAL_JOB_STATES:
             turn.fold.refresh(job)
             turn.want_cycle()
+    look_at_bookings(turn)
     for job_id in turn.fold.timers.past_deadline(turn.now_ms):
         job = turn.state.jobs.get(job_id)
         if job is None or job.state in TERMINAL_JOB_STATES or job.elements.live:

@@ -7,6 +7,7 @@ import msgspec
 
 from hutong.lifecycle.events import Entry
 from hutong.lifecycle.sync import SyncRequest
+from hutong.model.calendar import Booking
 from hutong.model.ids import HubId, JobId, NodeId, SiteId
 from hutong.model.job import JobSpec
 from hutong.model.states import JobState
@@ -68,6 +69,20 @@ class DrainNode(msgspec.Struct, frozen=True):
     draining: bool
 
 
+class PutBooking(msgspec.Struct, frozen=True):
+    """Keep nodes for tenants, or out of use, for a time; replaces the booking of its name."""
+
+    booking: Booking
+    by: str = ""
+
+
+class RemoveBooking(msgspec.Struct, frozen=True):
+    """Take a booking back."""
+
+    booking: str
+    by: str = ""
+
+
 class Report(msgspec.Struct, frozen=True):
     """An agent's sync. The driver has checked that the agent speaks for this site."""
 
@@ -82,7 +97,19 @@ class Tick(msgspec.Struct, frozen=True):
     """Time passed: silent sites, leases, deadlines, earliest starts."""
 
 
-Stimulus = Start | Submit | Cancel | PutTenant | DrainSite | DrainNode | Report | RunCycle | Tick
+Stimulus = (
+    Start
+    | Submit
+    | Cancel
+    | PutTenant
+    | DrainSite
+    | DrainNode
+    | PutBooking
+    | RemoveBooking
+    | Report
+    | RunCycle
+    | Tick
+)
 
 
 class Poke(msgspec.Struct, frozen=True):

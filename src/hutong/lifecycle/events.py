@@ -8,6 +8,7 @@ default) or a new kind.
 import msgspec
 
 from hutong.model.attempt import NodeShare
+from hutong.model.calendar import Booking
 from hutong.model.ids import AttemptId, HubId, JobId, NodeId, PoolId, SiteId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import EndedReason, PlaceReason
@@ -213,6 +214,27 @@ class JobEnded(Event, frozen=True):
     reason: EndedReason
 
 
+class BookingPut(Event, frozen=True):
+    """Nodes are kept for tenants, or out of use, for a time. `booking.nodes` are the chosen ones
+    where a count was asked for."""
+
+    booking: Booking
+    by: str = ""
+
+
+class BookingRemoved(Event, frozen=True):
+    """Somebody took a booking back."""
+
+    booking: str
+    by: str = ""
+
+
+class BookingEnded(Event, frozen=True):
+    """A booking's time is over."""
+
+    booking: str
+
+
 AnyEvent = (
     HubCreated
     | HubStarted
@@ -235,6 +257,9 @@ AnyEvent = (
     | JobRequeued
     | ElementEnded
     | JobEnded
+    | BookingPut
+    | BookingRemoved
+    | BookingEnded
 )
 
 

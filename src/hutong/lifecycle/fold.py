@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hutong.lifecycle import events as ev
-from hutong.lifecycle import fold_attempts, fold_jobs, fold_sites, offers
+from hutong.lifecycle import fold_attempts, fold_bookings, fold_jobs, fold_sites, offers
 from hutong.lifecycle.ground import Ground
 from hutong.model.states import TERMINAL_JOB_STATES
 
@@ -36,6 +36,9 @@ HANDLERS: dict[type, Callable[[Ground, Any, ev.Entry], None]] = {
     ev.AttemptEnded: fold_attempts.attempt_ended,
     ev.AttemptLost: fold_attempts.attempt_lost,
     ev.AttemptSettled: fold_attempts.attempt_settled,
+    ev.BookingPut: fold_bookings.booking_put,
+    ev.BookingRemoved: fold_bookings.booking_gone,
+    ev.BookingEnded: fold_bookings.booking_gone,
 }
 
 
@@ -65,6 +68,9 @@ class Fold(Ground):
         for name, sites in state.replicas.items():
             for site in sites:
                 scheduler.note_replica(name, site)
+        for booking in state.bookings.values():
+            scheduler.put_booking(booking)
+            self.timers.watch_booking(booking)
         for job in state.jobs.values():
             if job.state in TERMINAL_JOB_STATES:
                 continue

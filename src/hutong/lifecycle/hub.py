@@ -10,7 +10,7 @@ Not in the journal, and safe to lose: when a site was last heard, its session an
 that starts takes each lease as just renewed), and why a job waits (the next cycle says it anew).
 """
 
-from hutong.lifecycle import admission, clock
+from hutong.lifecycle import admission, bookings, clock
 from hutong.lifecycle import commands as do
 from hutong.lifecycle import events as ev
 from hutong.lifecycle.check import check_hub
@@ -78,6 +78,10 @@ class HubMachine:
                 admission.drain_site(turn, stimulus)
             case do.DrainNode():
                 admission.drain_node(turn, stimulus)
+            case do.PutBooking():
+                answer = bookings.put_booking(turn, stimulus)
+            case do.RemoveBooking():
+                bookings.remove_booking(turn, stimulus)
             case do.Report():
                 answer = report(turn, stimulus.request)
             case do.RunCycle():

@@ -3,6 +3,7 @@
 import msgspec
 
 from hutong.lifecycle.records import Attempt, Job, SiteRecord
+from hutong.model.calendar import Booking
 from hutong.model.ids import AttemptId, HubId, JobId, SiteId, TenantId
 from hutong.model.tenant import Tenant, Usage
 
@@ -36,6 +37,7 @@ class HubState(msgspec.Struct):
     open_jobs: dict[TenantId, int] = {}
     meter: dict[TenantId, Usage] = {}
     replicas: dict[str, dict[SiteId, bool]] = {}
+    bookings: dict[str, Booking] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()

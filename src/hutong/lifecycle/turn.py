@@ -17,6 +17,9 @@ _DECIDABLE = (
     ev.AttemptLost,
     ev.JobRequeued,
     ev.JobEnded,
+    ev.BookingPut,
+    ev.BookingRemoved,
+    ev.BookingEnded,
 )
 """Kinds of events after which a cycle could decide something new."""
 

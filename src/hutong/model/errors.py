@@ -191,6 +191,16 @@ CATALOGUE: dict[str, ErrorKind] = {
     "lifecycle.invalid_transition": _K(
         500, "{what} cannot go from {before} to {after}.", "Its story: {story}",
     ),
+    # Bookings
+    "booking.not_found": _K(
+        404, "There is no booking {booking}.", "`hutong bookings` lists those that are not over.",
+    ),
+    "booking.invalid": _K(422, "The booking {booking} is refused: {problem}.", "{advice}"),
+    "booking.conflict": _K(
+        409, "The booking {booking} wants {wanted} node(s) of {place}, and {other} has "
+        "some of them in that time: {free} are left.",
+        "`hutong bookings` lists them all; take another time, or fewer nodes.",
+    ),
     # Agents and connectors
     "connector.refused": _K(422, "The site cannot run this: {problem}.", "{advice}"),
     "connector.failed": _K(502, "The site failed at {action}: {problem}.", "It will be retried."),

@@ -5,6 +5,7 @@ renders to, and the events that could clear it. One set feeds explain, the retry
 the command line and the console. Reasons of attempts and jobs that ended cannot clear.
 """
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import msgspec
@@ -25,6 +26,11 @@ class Reason(msgspec.Struct, frozen=True, tag_field="code"):
     def sentence(self) -> str:
         """The reason in words, made of its facts."""
         raise AssertionError(f"{type(self).__name__} has no sentence")
+
+
+def _told(time_ms: int) -> str:
+    """A time in words, in UTC, whole minutes."""
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 _ENDINGS = ("AttemptEnded", "AttemptLost")
@@ -128,6 +134,29 @@ class NotBefore(Reason, frozen=True, tag="waiting.not_before"):
 
     def sentence(self) -> str:
         return "It was asked not to start yet."
+
+
+class Booked(Reason, frozen=True, tag="waiting.booked"):
+    """Nodes it could use are booked: for others, or out of use. `start_ms` and `end_ms` (Unix ms)
+    are the booking's."""
+
+    clears_on: ClassVar[tuple[str, ...]] = ("BookingEnded", "BookingRemoved", "BookingPut")
+    booking: str
+    kind: str
+    start_ms: int
+    end_ms: int
+
+    def sentence(self) -> str:
+        until = _told(self.end_ms)
+        if self.kind == "maintenance":
+            return (
+                f"Maintenance {self.booking} from {_told(self.start_ms)} to {until} takes nodes "
+                "that it would still be on."
+            )
+        return (
+            f"Reservation {self.booking} keeps nodes for others from {_told(self.start_ms)} "
+            f"to {until}."
+        )
 
 
 class ArrayLimit(Reason, frozen=True, tag="waiting.array_limit"):
@@ -398,6 +427,7 @@ WaitReason = (
     | NoSites
     | NoPoolMatches
     | NodesStarting
+    | Booked
 )
 PlaceReason = BestCandidate | OnlyCandidate
 EndedReason = (

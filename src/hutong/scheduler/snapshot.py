@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from hutong.model.ids import JobId
+from hutong.scheduler.calendar import Calendar
 from hutong.scheduler.demand import Demand
 from hutong.scheduler.match import Matcher
 from hutong.scheduler.supply import Supply
@@ -24,3 +25,4 @@ class Snapshot(NamedTuple):
     tenants: Tenants
     matcher: Matcher
     preempting: dict[JobId, int]
+    calendar: Calendar

@@ -95,7 +95,10 @@ def _supply(
     | ev.NodeDrained
     | ev.SiteSilent
     | ev.SiteReturned
-    | ev.OfferScaled,
+    | ev.OfferScaled
+    | ev.BookingPut
+    | ev.BookingRemoved
+    | ev.BookingEnded,
 ) -> str:
     match event:
         case ev.HubCreated():
@@ -122,6 +125,19 @@ def _supply(
             return f"Site {event.site} is silent."
         case ev.SiteReturned():
             return f"Site {event.site} was heard again."
+        case ev.BookingPut():
+            booking = event.booking
+            count = len(booking.nodes) or "all"
+            where = f"{count} node(s) of {booking.pool or booking.site}"
+            return f"{_booked_by(event.by)} books {where} as {booking.id}."
+        case ev.BookingRemoved():
+            return f"{_booked_by(event.by)} took booking {event.booking} back."
+        case ev.BookingEnded():
+            return f"Booking {event.booking} is over."
+
+
+def _booked_by(who: str) -> str:
+    return who or "Somebody"
 
 
 def _goes(*, draining: bool) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from hutong.lifecycle import events as ev
 from hutong.model.attempt import NodeShare
+from hutong.model.calendar import Booking, BookingKind
 from hutong.model.ids import AttemptId, HubId, JobId, NodeId, PoolId, RegionId, SiteId, TenantId
 from hutong.model.reasons import Completed, ExitCode, LeaseExpired, OnlyCandidate
 from hutong.model.resources import Amount
@@ -40,6 +41,12 @@ TOLD: list[tuple[ev.AnyEvent, str]] = [
     (ev.SiteDrained(SITE, draining=False), "New work may go again to site bj."),
     (ev.NodeDrained(NodeId("bj/n1"), draining=True), "New work stays away from node bj/n1."),
     (ev.SiteSilent(SITE), "Site bj is silent."),
+    (
+        ev.BookingPut(Booking("m1", BookingKind.MAINTENANCE, SITE, 1, 2), "ann"),
+        "ann books all node(s) of bj as m1.",
+    ),
+    (ev.BookingRemoved("m1"), "Somebody took booking m1 back."),
+    (ev.BookingEnded("m1"), "Booking m1 is over."),
     (ev.SiteReturned(SITE), "Site bj was heard again."),
     (ev.JobAccepted(JOB, job(tenant="acme"), "", "ann"), "Accepted from ann for acme."),
     (ev.JobAccepted(JOB, job()), "Accepted from its owner for default."),
