@@ -50,6 +50,7 @@ def _submit_one(turn: Turn, command: Submit, submission: Submission, index: int)
             if known_spec != spec:
                 raise refuse("job.key_conflict", key=submission.key, job=known)
             return Accepted(known, repeated=True)
+    _check_class(turn, spec)
     outcomes: dict[JobId, JobState] = {}
     for dependency in spec.depends_on:
         outcome = _outcome(turn, command, dependency.job)
@@ -84,6 +85,18 @@ def _outcome(turn: Turn, command: Submit, job: JobId) -> JobState | None:
     if state is None or state not in TERMINAL_JOB_STATES:
         raise refuse("job.dependency_unknown", job=job)
     return state
+
+
+def _check_class(turn: Turn, spec: JobSpec) -> None:
+    known = [rule.name for rule in turn.state.profile.classes]
+    if spec.priority not in known:
+        raise refuse(
+            "job.invalid",
+            field="priority",
+            value=spec.priority,
+            problem="the hub has no such priority class",
+            advice=f"It has {', '.join(known)}.",
+        )
 
 
 def _check_open_jobs(turn: Turn, tenant: TenantId) -> None:

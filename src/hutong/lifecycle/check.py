@@ -1,6 +1,7 @@
 """The invariants of the hub's state, checked whole after each simulated step and test."""
 
 from hutong.lifecycle.state import HubState
+from hutong.lifecycle.use import check_windows
 from hutong.model.ids import TenantId
 from hutong.model.resources import Amount
 from hutong.model.states import TERMINAL_JOB_STATES, AttemptState, JobState
@@ -16,6 +17,7 @@ def check_hub(state: HubState, scheduler: SchedulerState) -> None:
     _check_attempts(state)
     _check_sites(state)
     _check_quotas(state)
+    check_windows(state)
     scheduler.validate()
     booked = scheduler.bookings()
     assert booked == state.bookings, f"the calendar has {booked}, the state {state.bookings}"

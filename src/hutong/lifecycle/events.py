@@ -17,6 +17,7 @@ from hutong.model.states import AttemptState, JobState
 from hutong.model.supply import Inventory, Site
 from hutong.model.tenant import Tenant
 from hutong.scheduler.plan import Explanation
+from hutong.scheduler.profile import Profile
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="kind", tag=True, omit_defaults=True):
@@ -32,6 +33,12 @@ class HubCreated(Event, frozen=True):
 class HubStarted(Event, frozen=True):
     """A hub took over the journal. Leases may have been renewed until just before, so each is
     taken as renewed now."""
+
+
+class ProfileChanged(Event, frozen=True):
+    """The scheduler decides by another profile: the hub was started with it."""
+
+    profile: Profile
 
 
 class TenantChanged(Event, frozen=True):
@@ -238,6 +245,7 @@ class BookingEnded(Event, frozen=True):
 AnyEvent = (
     HubCreated
     | HubStarted
+    | ProfileChanged
     | TenantChanged
     | SiteDescribed
     | InventoryChanged

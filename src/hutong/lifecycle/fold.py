@@ -12,11 +12,15 @@ from typing import Any
 from hutong.lifecycle import events as ev
 from hutong.lifecycle import fold_attempts, fold_bookings, fold_jobs, fold_sites, offers
 from hutong.lifecycle.ground import Ground
+from hutong.lifecycle.state import HubState
+from hutong.lifecycle.use import lend_records, profile_changed
 from hutong.model.states import TERMINAL_JOB_STATES
+from hutong.scheduler.state import SchedulerState
 
 HANDLERS: dict[type, Callable[[Ground, Any, ev.Entry], None]] = {
     ev.HubCreated: fold_sites.hub_created,
     ev.HubStarted: fold_sites.hub_started,
+    ev.ProfileChanged: profile_changed,
     ev.TenantChanged: fold_sites.tenant_changed,
     ev.SiteDescribed: fold_sites.site_described,
     ev.InventoryChanged: fold_sites.inventory_changed,
@@ -45,17 +49,23 @@ HANDLERS: dict[type, Callable[[Ground, Any, ev.Entry], None]] = {
 class Fold(Ground):
     """State and columns, with events applied to them."""
 
+    def __init__(self, state: HubState, scheduler: SchedulerState) -> None:
+        super().__init__(state, scheduler)
+        lend_records(self)
+
     def apply(self, entry: ev.Entry) -> None:
         """Fold one entry in. Entries come in order, without gaps."""
         expected = self.state.position + 1
         assert entry.position == expected, f"entry {entry.position} where {expected} was due"
         self.clock_ms = max(self.clock_ms, entry.at_ms)
+        self.scheduler.tell_time(entry.at_ms)
         HANDLERS[type(entry.event)](self, entry.event, entry)
         self.state.position = entry.position
 
     def rebuild(self) -> None:
         """Derive the scheduler's columns and the timers from the state, once after loading."""
         state, scheduler = self.state, self.scheduler
+        scheduler.remember_use(None, {}, 0)
         for tenant in state.tenants.values():
             scheduler.put_tenant(tenant)
         for record in state.sites.values():
@@ -81,3 +91,4 @@ class Fold(Ground):
                 self.run(attempt, state.jobs[attempt.job])
                 if attempt.stop is not None:
                     self.mark_stopping(attempt)
+        lend_records(self)

@@ -4,6 +4,7 @@ from hutong.lifecycle import events as ev
 from hutong.lifecycle import offers
 from hutong.lifecycle.ground import Ground
 from hutong.lifecycle.records import Attempt, Job
+from hutong.lifecycle.use import note_spent
 from hutong.model.reasons import Preempted
 from hutong.model.states import AttemptState, JobState
 from hutong.model.tenant import Usage
@@ -114,6 +115,7 @@ def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> No
     if event.started_ms and not job.started_ms:
         job.started_ms = event.started_ms
     _meter(ground, attempt, job, attempt.usage(), attempt.cost_microcny())
+    note_spent(ground, attempt, entry)
     _leave(ground, attempt, job)
     ground.changes.attempt(attempt)
     ground.changes.job(job)
@@ -133,6 +135,7 @@ def attempt_lost(ground: Ground, event: ev.AttemptLost, entry: ev.Entry) -> None
     record.unsent.pop(attempt.id, None)
     record.stopping[attempt.id] = True
     _meter(ground, attempt, job, attempt.usage(), attempt.cost_microcny())
+    note_spent(ground, attempt, entry)
     ground.changes.attempt(attempt)
     ground.changes.job(job)
 
@@ -142,8 +145,10 @@ def attempt_settled(ground: Ground, event: ev.AttemptSettled, entry: ev.Entry) -
     attempt = ground.state.attempts[event.attempt]
     job = ground.state.jobs[attempt.job]
     before, cost_before = attempt.usage(), attempt.cost_microcny()
+    note_spent(ground, attempt, entry, -1)
     attempt.started_ms = event.started_ms
     attempt.ended_ms = event.ended_ms
+    note_spent(ground, attempt, entry)
     after = attempt.usage().plus(before, -1)
     _meter(ground, attempt, job, after, attempt.cost_microcny() - cost_before)
     _leave(ground, attempt, job)

@@ -160,6 +160,7 @@ class Ground:
                 exclusive=job.spec.exclusive,
                 accelerator=attempt.accelerator,
                 end_basis=attempt.end_basis,
+                rate_microcny_per_hour=attempt.rate_microcny_per_hour,
                 grace_ms=job.spec.grace_ms,
                 running_ms=attempt.began_ms,
                 checkpoint_ms=job.spec.checkpoint_ms,

@@ -33,8 +33,13 @@ class HubMachine:
     """The control plane as a value: feed it stimuli and time, carry out what it says."""
 
     def __init__(self, catalog: AcceleratorCatalog, profile: Profile = PROFILES["fair"]) -> None:
-        self.profile = profile
+        self._configured = profile
         self.fold = Fold(HubState(), SchedulerState(catalog))
+
+    @property
+    def profile(self) -> Profile:
+        """The profile in force. What the machine was made with is so from `Start`."""
+        return self.fold.state.profile
 
     @property
     def state(self) -> HubState:
@@ -94,6 +99,8 @@ class HubMachine:
         if not turn.state.hub:
             turn.emit(ev.HubCreated(stimulus.hub))
         turn.emit(ev.HubStarted())
+        if turn.state.profile != self._configured:
+            turn.emit(ev.ProfileChanged(self._configured))
         turn.want_cycle()
 
     def take_changes(

@@ -5,7 +5,9 @@ import msgspec
 from hutong.lifecycle.records import Attempt, Job, SiteRecord
 from hutong.model.calendar import Booking
 from hutong.model.ids import AttemptId, HubId, JobId, SiteId, TenantId
-from hutong.model.tenant import Tenant, Usage
+from hutong.model.tenant import Tenant, Usage, WindowSums
+from hutong.scheduler.profile import PROFILES, Profile
+from hutong.scheduler.use import Use
 
 SNAPSHOT_VERSION = 1
 
@@ -18,6 +20,8 @@ class HubState(msgspec.Struct):
     `keys` the idempotency keys of jobs held here; `open_jobs` how many jobs of a tenant and all
     below it are not over; `tenants_changed` the token that was next when a tenant last changed;
     `meter` the sums over intervals that ended; `replicas` the sites where an input was staged.
+    `windows` are the sums of the meter by day and month, `use` the averages of what tenants held;
+    `profile` is the one in force.
     """
 
     version: int = SNAPSHOT_VERSION
@@ -36,6 +40,9 @@ class HubState(msgspec.Struct):
     keys: dict[TenantId, dict[str, JobId]] = {}
     open_jobs: dict[TenantId, int] = {}
     meter: dict[TenantId, Usage] = {}
+    windows: dict[TenantId, WindowSums] = {}
+    use: dict[TenantId, Use] = {}
+    profile: Profile = PROFILES["fair"]
     replicas: dict[str, dict[SiteId, bool]] = {}
     bookings: dict[str, Booking] = {}
 

@@ -58,6 +58,15 @@ LIST_ROWS = 1_000
 EVENT_ROWS = 1_000
 STREAMS = 2_000
 
+CALENDAR_OFFSET_MS = 8 * 3_600_000
+"""From UTC to the hub's calendar, for quotas over a day or a month. China has one time zone,
+without summer time, and a day of the bill is a day there."""
+
+WINDOW_DAYS = 40
+"""How many days back sums by day are kept; those by month stay."""
+
+QUOTA_RULES = 64
+
 LEASE_TTL_MS = 300_000
 LEASE_MARGIN_MS = 10_000
 CLOCK_SKEW_MS = 24 * 3_600_000

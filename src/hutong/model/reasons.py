@@ -117,6 +117,35 @@ class OverQuota(Reason, frozen=True, tag="waiting.quota"):
         )
 
 
+class BorrowLimit(OverQuota, frozen=True, tag="waiting.borrow_limit"):
+    """The tenant, or one above it, holds its guarantee and all it may borrow beyond it.
+
+    `limit` is both together.
+    """
+
+    def sentence(self) -> str:
+        return (
+            f"{self.tenant} uses {self.used} of {self.limit} {self.resource}, what it is "
+            f"guaranteed and may borrow, and this needs {self.wanted} more."
+        )
+
+
+class QuotaWindowFull(OverQuota, frozen=True, tag="waiting.quota_window"):
+    """What a tenant may use in a day or a month is used, or will be by what runs.
+
+    `ends_ms` is when the next window begins.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = (*_ENDINGS, "AttemptSettled", "TenantChanged")
+    ends_ms: int
+
+    def sentence(self) -> str:
+        return (
+            f"{self.tenant} uses {self.used} of its {self.limit} {self.resource} with what runs, "
+            f"and this needs {self.wanted} more."
+        )
+
+
 class AwaitsJobs(Reason, frozen=True, tag="waiting.dependency"):
     """Jobs it depends on have not ended."""
 
@@ -421,6 +450,8 @@ WaitReason = (
     | WouldDelayReserved
     | CycleFull
     | OverQuota
+    | BorrowLimit
+    | QuotaWindowFull
     | AwaitsJobs
     | NotBefore
     | ArrayLimit

@@ -91,6 +91,22 @@ class Usage(msgspec.Struct, frozen=True):
         )
 
 
+class Spent(msgspec.Struct):
+    """Accelerator time and money that were metered."""
+
+    accelerator_milli_ms: int = 0
+    cost_microcny: int = 0
+
+
+class WindowSums(msgspec.Struct):
+    """What a tenant's own attempts used by day and by month, by the window's begin (Unix ms) and
+    by the place: `SITE CHIP`, with nothing behind the space for no chip.
+    """
+
+    days: dict[int, dict[str, Spent]] = {}
+    months: dict[int, dict[str, Spent]] = {}
+
+
 def ancestors(tenant: TenantId) -> tuple[TenantId, ...]:
     """The tenant itself and every node above it, the nearest first."""
     levels = tenant.split("/")

@@ -4,6 +4,7 @@ import numpy as np
 
 from hutong.model.resources import Amount
 from hutong.scheduler.columns import PoolColumns
+from hutong.scheduler.quota import Rule
 from hutong.scheduler.shapes import WHOLE_MILLI
 from hutong.scheduler.supply import Running, Supply
 from hutong.scheduler.tenants import Entity, Line, Tenants
@@ -83,9 +84,20 @@ def _audit_tenants(supply: Supply, tenants: Tenants) -> None:
         _same_line(entity, "own", entity.own, own.get(entity.id, Line()))
         _same_line(entity, "tree", entity.tree, tree.get(entity.id, Line()))
         assert (entity.id in tenants.holding) == bool(entity.tree.jobs), entity.id
+        for rule in entity.rules:
+            _audit_rule(tenants, rule)
 
 
 def _same_line(entity: Entity, what: str, kept: Line, counted: Line) -> None:
     one = (Amount(kept.cpu, kept.mem, kept.acc), kept.jobs, kept.models)
     other = (Amount(counted.cpu, counted.mem, counted.acc), counted.jobs, counted.models)
     assert one == other, (entity.id, what, one, other)
+
+
+def _audit_rule(tenants: Tenants, rule: Rule) -> None:
+    counted = tenants.counted(rule)
+    if rule.account is None:
+        used = sum([rule.amount_of(running) for running in counted])
+        assert rule.used == used, (rule.tenant, rule.name, rule.used, used)
+    else:
+        rule.account.validate({running.number: rule.span_of(running) for running in counted})

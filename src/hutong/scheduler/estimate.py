@@ -5,13 +5,15 @@ and for itself, however it lies scattered. Beyond the last known end the pool is
 once in the time the job itself runs. Honest, but rough.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from hutong.model.reasons import OverQuota
+from hutong.model.reasons import OverQuota, QuotaWindowFull
 from hutong.scheduler.board import Board
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.match import Option
 from hutong.scheduler.plan import Candidate
+from hutong.scheduler.quota import Rule, amounts_of
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.supply import BASES, Running, worse
 from hutong.scheduler.tenants import Entity
@@ -103,11 +105,14 @@ def quota_start(
     """
     if over.wanted > over.limit:
         return Start(UNKNOWN_MS, BASES[-1])
-    ends = [_ending(running) for running in _attempts_below(entity)]
+    if isinstance(over, QuotaWindowFull):
+        return Start(max(over.ends_ms, now_ms), BASES[0])
+    rule = next(rule for rule in entity.rules if rule.name == over.resource)
+    ends = [_ending(running, entity.regions) for running in _attempts_below(entity)]
     ends += [ending for owner, ending in started if entity in owner.chain]
     missing, basis = over.used + over.wanted - over.limit, BASES[0]
     for ending in sorted(ends, key=lambda ending: (ending.end_ms, ending.basis)):
-        missing -= _part(ending, over.resource)
+        missing -= _part(ending.claim, rule)
         basis = worse(basis, ending.basis)
         if missing <= 0:
             return Start(max(ending.end_ms, now_ms), basis)
@@ -121,21 +126,13 @@ def _attempts_below(entity: Entity) -> list[Running]:
     return found
 
 
-def _ending(running: Running) -> Ending:
+def _ending(running: Running, regions: Mapping[str, str]) -> Ending:
     attempt = running.attempt
-    claim = Claim(running.held, running.model, attempt.site)
+    claim = Claim(running.held, running.model, attempt.site, regions.get(attempt.site, ""))
     return Ending(attempt.expected_end_ms, attempt.end_basis, claim)
 
 
-def _part(ending: Ending, resource: str) -> int:
-    """How much of a resource, as a quota names it, an attempt gives back."""
-    held = ending.claim.held
-    if resource == "running jobs":
-        return 1
-    if resource == "cpu_milli":
-        return held.cpu_milli
-    if resource == "memory_mib":
-        return held.memory_mib
-    if resource == "accelerator_milli" or resource.endswith(f" of {ending.claim.model}"):
-        return held.accelerator_milli
-    return 0
+def _part(claim: Claim, rule: Rule) -> int:
+    """How much of what a rule counts an attempt gives back."""
+    counted = rule.counts(claim.model, claim.site, claim.region)
+    return amounts_of(claim)[rule.counted] if counted else 0

@@ -77,6 +77,7 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     stopping: bool = False
     accelerator: str = ""
     end_basis: str = "estimates"
+    rate_microcny_per_hour: int = 0
     groups: tuple[GroupPlace, ...] = ()
     resizable: JobSpec | None = None
     left_milli: int = 1000

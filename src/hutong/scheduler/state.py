@@ -14,7 +14,7 @@ from hutong.model.catalogue import Link
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.supply import Inventory, NodeCondition, Site
-from hutong.model.tenant import Tenant
+from hutong.model.tenant import QuotaWindow, Tenant, WindowSums
 from hutong.scheduler.audit import audit
 from hutong.scheduler.calendar import Calendar, choose, taken_by
 from hutong.scheduler.demand import Demand, Entry
@@ -24,7 +24,10 @@ from hutong.scheduler.plan import Deferral, Explanation, Plan
 from hutong.scheduler.records import AcceleratorCatalog, QueuedJob, RunningAttempt, SiteStatus
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.supply import Supply, note_loss
+from hutong.scheduler.tenant_share import TenantShare, standing
+from hutong.scheduler.tenant_tree import Part
 from hutong.scheduler.tenants import Ledger, Tenants
+from hutong.scheduler.use import Use
 
 __all__ = ["QueuedJob", "RunningAttempt", "SchedulerState", "SiteStatus", "Snapshot"]
 
@@ -34,7 +37,7 @@ class SchedulerState:
 
     def __init__(self, catalog: AcceleratorCatalog) -> None:
         self._supply = Supply()
-        self._tenants = Tenants()
+        self._tenants = Tenants(catalog)
         self._demand = Demand(self._tenants)
         self._matcher = Matcher(self._supply, catalog)
         self._transfers = self._matcher.transfers
@@ -48,6 +51,7 @@ class SchedulerState:
 
     def put_site(self, site: Site) -> None:
         """Add a site, or replace its description. A new site is ready."""
+        self._tenants.set_region(site.id, site.region)
         self._supply.put_site(site)
         self._transfers.renew()
 
@@ -128,9 +132,37 @@ class SchedulerState:
         """Add a tenant, or replace its weight and quota. Unknown tenants have weight 1."""
         self._tenants.put(tenant)
 
+    def tell_time(self, now_ms: int) -> None:
+        """Say when the changes that follow happen."""
+        self._tenants.now_ms = now_ms
+
+    def remember_use(
+        self,
+        uses: dict[TenantId, Use] | None,
+        windows: dict[TenantId, WindowSums],
+        half_life_ms: int,
+    ) -> None:
+        """Keep the averages of what tenants hold in `uses` from now on, and read what they were
+        metered from `windows`. None keeps none. What is held counts half after `half_life_ms`.
+        """
+        self._tenants.lend(uses, windows, half_life_ms)
+
+    def set_half_life(self, half_life_ms: int) -> None:
+        """Say how fast use is forgotten from now on; at 0 only what is held counts."""
+        self._tenants.set_half_life(half_life_ms)
+
+    def meter(self, tenant: TenantId, place: str, window: QuotaWindow, part: Part) -> None:
+        """Say what was added to a tenant's sums over a window at a place (see `WindowSums`)."""
+        self._tenants.meter(tenant, place, window, part)
+
     def tenant_share_milli(self, tenant: TenantId) -> int:
         """Weighted dominant share of a tenant and all below it, in thousandths."""
         return Ledger(self._tenants, self._supply.total).share_milli(self._tenants.find(tenant))
+
+    def tenant_share(self, tenant: TenantId, now_ms: int) -> TenantShare:
+        """How a tenant with all below it stands: its due, its use, its quota, who borrows."""
+        ledger = Ledger(self._tenants, self._supply.total, now_ms)
+        return standing(self._tenants, ledger, self._tenants.find(tenant), now_ms)
 
     # Queue
 
@@ -219,6 +251,7 @@ class SchedulerState:
     def snapshot(self, now_ms: int) -> Snapshot:
         """See the state as it is at `now_ms`: a view, to be used before the next change."""
         self._supply.restoring = False
+        self._tenants.now_ms = now_ms
         return Snapshot(
             now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting,
             self._calendar,

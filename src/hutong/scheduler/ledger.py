@@ -1,0 +1,279 @@
+"""The accounts of one cycle: what each tenant holds as placements come, its share, its quota.
+
+Theory of operation. A ledger reads the tenant tree and keeps what it changes in tallies of its own,
+one a tenant that was charged or asked for, so that deciding leaves no trace. What a tenant used of
+late does not change within a cycle and is worked out once, with the first question about it.
+
+The share is weighted dominant-resource fairness (Ghodsi et al., NSDI 2011) taken level by level:
+the dominant share of a node is the largest of its shares of the hub's CPU, memory and
+accelerators, divided by its weight, and at each level the child with the smallest goes first. Where
+use is remembered, half of a share is what is held and half the average of what was held: a
+placement counts at once, and who used much goes behind until that is forgotten.
+"""
+
+from collections.abc import Sequence
+
+from hutong.model.ids import TenantId
+from hutong.model.reasons import OverQuota
+from hutong.model.resources import Amount
+from hutong.scheduler.claim import Claim
+from hutong.scheduler.quota import ACCELERATORS, CPU, MEMORY, TIME, Amounts, Rule, amounts_of
+from hutong.scheduler.supply import Running
+from hutong.scheduler.tenant_tree import Entity, Line, Tenants
+from hutong.scheduler.use import Averages
+
+SHARE_MILLI_MAX = 2**31
+"""Fair shares beyond this many thousandths are cut."""
+
+
+class _Tally:
+    """What one tenant holds as the cycle has it, and what its late use adds to its shares."""
+
+    __slots__ = ("acc", "acc_used", "cpu", "cpu_used", "mem", "mem_used", "weight")
+
+    def __init__(self, line: Line, weight: int) -> None:
+        self.cpu = line.cpu
+        self.mem = line.mem
+        self.acc = line.acc
+        self.cpu_used = self.mem_used = self.acc_used = 0.0
+        self.weight = weight
+
+
+class Ledger:
+    """See the module. `total` is what the hub has; `now_ms` the time, else the one last told."""
+
+    def __init__(self, tenants: Tenants, total: Amount, now_ms: int | None = None) -> None:
+        self._tenants = tenants
+        self._now_ms = tenants.now_ms if now_ms is None else now_ms
+        self._half_life_ms = tenants.half_life_ms
+        self._per_cpu = 1 / total.cpu_milli if total.cpu_milli > 0 else 0.0
+        self._per_mem = 1 / total.memory_mib if total.memory_mib > 0 else 0.0
+        self._per_acc = 1 / total.accelerator_milli if total.accelerator_milli > 0 else 0.0
+        part = 0.5 if self._half_life_ms > 0 else 1.0
+        self._cpu, self._mem, self._acc = (
+            self._per_cpu * part, self._per_mem * part, self._per_acc * part,
+        )  # fmt: skip
+        self._trees: dict[Entity, _Tally] = {}
+        self._owns: dict[Entity, _Tally] = {}
+        self._chains: dict[Entity, tuple[_Tally, ...]] = {}
+        self._charged: dict[TenantId, Entity] = {}
+        self._used: dict[Rule, int] = {}
+
+    # Shares
+
+    def charge(self, entity: Entity, claim: Claim) -> None:
+        """Account one more attempt of a tenant."""
+        chain = self._chains.get(entity)
+        if chain is None:
+            chain = self._chain(entity)
+        held = claim.held
+        cpu, mem, acc = held.cpu_milli, held.memory_mib, held.accelerator_milli
+        for tally in chain:
+            tally.cpu += cpu
+            tally.mem += mem
+            tally.acc += acc
+        if entity.limits:
+            self._count(entity, claim)
+
+    def share(self, entity: Entity) -> float:
+        """The weighted dominant share by which a tenant, with all below it, is ordered."""
+        tally = self._trees.get(entity)
+        if tally is None:
+            tally = self._tree(entity)
+        return self._dominant(tally) / tally.weight
+
+    def own_share(self, entity: Entity) -> float:
+        """The same of a tenant's own jobs, which stand beside its children at weight 1."""
+        tally = self._owns.get(entity)
+        if tally is None:
+            tally = self._own(entity)
+        return self._dominant(tally)
+
+    def share_milli(self, entity: Entity) -> int:
+        """The weighted dominant share of what is held, in thousandths: what people are shown."""
+        tally = self._trees.get(entity) or self._tree(entity)
+        held = max(tally.cpu * self._per_cpu, tally.mem * self._per_mem, tally.acc * self._per_acc)
+        return min(int(held / tally.weight * 1000), SHARE_MILLI_MAX)
+
+    def use_milli(self, entity: Entity) -> int:
+        """The weighted dominant share of the average of what was held, in thousandths."""
+        used = self._averages(entity)
+        most = max(used.cpu * self._per_cpu, used.mem * self._per_mem, used.acc * self._per_acc)
+        return min(int(most / entity.weight * 1000), SHARE_MILLI_MAX)
+
+    def shares_milli(self) -> dict[str, int]:
+        """The shares of every tenant that holds anything, by id in order."""
+        held = {**self._tenants.holding, **self._charged}
+        return {tenant: self.share_milli(held[tenant]) for tenant in sorted(held)}
+
+    # Quotas
+
+    def over_quota(self, entity: Entity, claim: Claim) -> OverQuota | None:
+        """The first limit, then the first bound on borrowing, that one more attempt breaks.
+
+        A tenant's own rules come before those above it.
+        """
+        rules = entity.counting(claim.model, claim.site, claim.region)
+        if not rules.limits and not rules.borrows:
+            return None
+        amounts = amounts_of(claim)
+        known = self._used
+        for rule in rules.limits:
+            wanted = amounts[rule.counted]
+            if rule.counted >= TIME:
+                wanted = rule.wanted(amounts, claim, self._now_ms)
+            used = known.get(rule)
+            if used is None:
+                used = self.used(rule)
+            if used + wanted > rule.limit and wanted > 0:  # type: ignore[operator]
+                return rule.full(used, wanted, self._now_ms)
+        for rule in rules.borrows:
+            wanted, used = amounts[rule.counted], self.used(rule)
+            if used + wanted > rule.borrow_cap and wanted > 0:  # type: ignore[operator]
+                return rule.borrowed(used, wanted)
+        return None
+
+    def used(self, rule: Rule) -> int:
+        """What counts of a rule, with what the cycle placed."""
+        used = self._used.get(rule)
+        if used is None:
+            used = self._used[rule] = self._tenants.used(rule, self._now_ms)
+        return used
+
+    # What is lent, and who may take it back
+
+    def owner(self, entity: Entity, claim: Claim) -> Entity | None:
+        """The nearest of a tenant and those above it that has a guarantee of what an attempt asks
+        for, and would be within it with the attempt; None where there is none.
+        """
+        amounts = amounts_of(claim)
+        for rules in entity.counting(claim.model, claim.site, claim.region).guarantees:
+            covering = _covering(rules, amounts)
+            if covering and all(
+                self.used(rule) + amounts[rule.counted] <= (rule.guaranteed or 0)
+                for rule in covering
+            ):
+                return self._tenants.by_id[covering[0].tenant]
+        return None
+
+    def entitled(self, entity: Entity, claim: Claim) -> bool:
+        """Whether an attempt would be within a guarantee, so that what is lent may be reclaimed."""
+        return self.owner(entity, claim) is not None
+
+    def reclaimable(self, owner: Entity, running: Running, beside: Sequence[Running] = ()) -> bool:
+        """Whether an attempt may be stopped so that `owner` gets what it is guaranteed.
+
+        Not one of the owner's own; and no tenant up to those that both have in common may fall
+        below its guarantee, where the attempts `beside` are stopped as well.
+        """
+        entity = self._tenants.find(running.attempt.tenant)
+        if owner in entity.chain:
+            return False
+        above = {level.id: True for level in owner.chain}
+        amounts = _amounts_held(running)
+        for rules in entity.counting(*self._tenants.place_of(running)).guarantees:
+            if rules[0].tenant in above:
+                return True
+            for rule in _covering(rules, amounts):
+                left = self.used(rule) - amounts[rule.counted]
+                left -= sum([self._part(rule, other) for other in beside if other is not running])
+                if left < (rule.guaranteed or 0):
+                    return False
+        return True
+
+    def borrows(self, running: Running) -> bool:
+        """Whether no tenant of an attempt's chain that has a guarantee of its kind is within it."""
+        entity = self._tenants.find(running.attempt.tenant)
+        amounts = _amounts_held(running)
+        return all(
+            self.used(rule) > (rule.guaranteed or 0)
+            for rules in entity.counting(*self._tenants.place_of(running)).guarantees
+            for rule in _covering(rules, amounts)
+        )
+
+    def borrowing(self, entity: Entity) -> bool:
+        """Whether a tenant holds more than one of its own guarantees."""
+        return any(
+            rule.guaranteed is not None and self.used(rule) > rule.guaranteed
+            for rule in entity.rules
+        )
+
+    def reclaim(self, running: Running) -> None:
+        """Account that an attempt is to be stopped: what follows in the cycle counts without it."""
+        entity = self._tenants.find(running.attempt.tenant)
+        amounts = _amounts_held(running)
+        for rule in entity.counting(*self._tenants.place_of(running)).every:
+            if rule.counted < TIME:
+                self._used[rule] = self.used(rule) - amounts[rule.counted]
+
+    # How it is kept
+
+    def _chain(self, entity: Entity) -> tuple[_Tally, ...]:
+        own = self._owns.get(entity) or self._own(entity)
+        trees = [self._trees.get(above) or self._tree(above) for above in entity.chain]
+        self._charged.update({above.id: above for above in entity.chain})
+        found = self._chains[entity] = (own, *trees)
+        return found
+
+    def _tree(self, entity: Entity) -> _Tally:
+        tally = self._trees[entity] = _Tally(entity.tree, entity.weight)
+        self._add_use(tally, self._averages(entity))
+        return tally
+
+    def _own(self, entity: Entity) -> _Tally:
+        tally = self._owns[entity] = _Tally(entity.own, 1)
+        used = self._averages(entity)
+        for child in entity.children:
+            of_child = self._averages(child)
+            used = Averages(
+                max(used.cpu - of_child.cpu, 0.0),
+                max(used.mem - of_child.mem, 0.0),
+                max(used.acc - of_child.acc, 0.0),
+            )
+        self._add_use(tally, used)
+        return tally
+
+    def _add_use(self, tally: _Tally, used: Averages) -> None:
+        if self._half_life_ms > 0:
+            tally.cpu_used = used.cpu * self._cpu
+            tally.mem_used = used.mem * self._mem
+            tally.acc_used = used.acc * self._acc
+
+    def _averages(self, entity: Entity) -> Averages:
+        if entity.use is None:
+            return Averages()
+        return entity.use.at(self._now_ms, self._half_life_ms)
+
+    def _dominant(self, tally: _Tally) -> float:
+        return max(
+            tally.cpu * self._cpu + tally.cpu_used,
+            tally.mem * self._mem + tally.mem_used,
+            tally.acc * self._acc + tally.acc_used,
+        )
+
+    def _count(self, entity: Entity, claim: Claim) -> None:
+        amounts = amounts_of(claim)
+        for rule in entity.counting(claim.model, claim.site, claim.region).every:
+            self._used[rule] = self.used(rule) + rule.wanted(amounts, claim, self._now_ms)
+
+    def _part(self, rule: Rule, running: Running) -> int:
+        """What an attempt holds of a rule."""
+        entity = self._tenants.find(running.attempt.tenant)
+        if rule not in entity.counting(*self._tenants.place_of(running)).every:
+            return 0
+        return _amounts_held(running)[rule.counted]
+
+
+def _covering(rules: Sequence[Rule], amounts: Amounts) -> list[Rule]:
+    """The guarantees that an attempt falls under; none where they leave out what it is about.
+
+    That is accelerators where it asks for any, else CPU or memory.
+    """
+    covering = [rule for rule in rules if amounts[rule.counted] > 0]
+    about = (ACCELERATORS,) if amounts[ACCELERATORS] > 0 else (CPU, MEMORY)
+    return covering if any(rule.counted in about for rule in covering) else []
+
+
+def _amounts_held(running: Running) -> Amounts:
+    held = running.held
+    return held.cpu_milli, held.memory_mib, held.accelerator_milli, 1, 0, 0

@@ -1,0 +1,119 @@
+"""How a tenant stands: what is its due, what it holds, what it used, and who borrows from whom."""
+
+import msgspec
+
+from hutong.model.tenant import QuotaRule
+from hutong.scheduler.ledger import Ledger
+from hutong.scheduler.quota import Rule
+from hutong.scheduler.tenant_tree import Entity, Tenants
+
+BORROWERS = 20
+"""How many tenants a standing names at most, those with the largest part first."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of something, in the unit of the rule it belongs to."""
+
+    tenant: str
+    amount: int
+
+
+class RuleStanding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far one rule of a quota is used. `ends_ms` is when its window ends, 0 for none.
+
+    Where it guarantees something and less is held, `lent_to` are those who hold more than they are
+    guaranteed of the same; where more is held, `borrowed_from` are those who hold less.
+    """
+
+    rule: QuotaRule
+    used: int
+    ends_ms: int = 0
+    lent_to: tuple[Part, ...] = ()
+    borrowed_from: tuple[Part, ...] = ()
+
+
+class TenantShare(msgspec.Struct, frozen=True):
+    """A tenant and all below it: all in thousandths of the hub.
+
+    `share_milli` is the weighted dominant share of what it holds, `use_milli` that of the decayed
+    average of what it held. `entitled_milli` is its weight among its siblings', times the same of
+    each tenant above it.
+    """
+
+    share_milli: int
+    use_milli: int
+    entitled_milli: int
+    rules: tuple[RuleStanding, ...] = ()
+
+
+def standing(tenants: Tenants, ledger: Ledger, entity: Entity, now_ms: int) -> TenantShare:
+    """How a tenant stands."""
+    return TenantShare(
+        ledger.share_milli(entity),
+        ledger.use_milli(entity),
+        entitled_milli(tenants, entity),
+        tuple([_of_rule(tenants, ledger, rule, now_ms) for rule in entity.rules]),
+    )
+
+
+def entitled_milli(tenants: Tenants, entity: Entity) -> int:
+    """Weight over the sum of the weights of all siblings, multiplied down the tree, in thousandths.
+
+    Every tenant counts that was made or has run something.
+    """
+    due = 1.0
+    for level in entity.chain:
+        siblings = level.parent.children if level.parent is not None else tenants.roots
+        others = [one for one in siblings if one.made or one.use is not None or one.tree.jobs]
+        weights = sum([one.weight for one in others if one is not level])
+        due *= level.weight / (weights + level.weight)
+    return int(due * 1000)
+
+
+def _of_rule(tenants: Tenants, ledger: Ledger, rule: Rule, now_ms: int) -> RuleStanding:
+    used = ledger.used(rule)
+    ends_ms = rule.account.ends_ms(now_ms) if rule.account is not None else 0
+    lent: list[Part] = []
+    borrowed: list[Part] = []
+    if rule.guaranteed is not None and used < rule.guaranteed:
+        lent = [Part(name, over) for name, over in _gaps(tenants, ledger, rule) if over > 0]
+    elif rule.guaranteed is not None and used > rule.guaranteed:
+        borrowed = [Part(name, -over) for name, over in _gaps(tenants, ledger, rule) if over < 0]
+    return RuleStanding(rule.of, used, ends_ms, _largest(lent), _largest(borrowed))
+
+
+def _gaps(tenants: Tenants, ledger: Ledger, rule: Rule) -> list[tuple[str, int]]:
+    """By how much others hold more (or less, below 0) than they are guaranteed of the same.
+
+    Those that have no such guarantee, nor anybody above or below them, hold all of it beyond.
+    """
+    found: list[tuple[str, int]] = []
+    bound: dict[str, bool] = {}
+    mine = tenants.by_id[rule.tenant]
+    for entity in tenants.by_id.values():
+        for other in entity.rules:
+            if other.guaranteed is not None and _same(other.of, rule.of):
+                bound.update({above.id: True for above in entity.chain})
+                if entity not in mine.chain and mine not in entity.chain:
+                    found.append((entity.id, ledger.used(other) - other.guaranteed))
+    for entity in tenants.holding.values():
+        if entity.id in bound or any(above.id in bound for above in entity.chain):
+            continue
+        if entity.parent is None or entity.parent.id in bound:
+            held = sum(
+                rule.amount_of(running)
+                for below in entity.below()
+                for running in below.running.values()
+                if rule.counts(*tenants.place_of(running))
+            )
+            found.append((entity.id, held))
+    return found
+
+
+def _same(one: QuotaRule, other: QuotaRule) -> bool:
+    mine = (one.resource, one.model, one.site, one.region)
+    return mine == (other.resource, other.model, other.site, other.region)
+
+
+def _largest(parts: list[Part]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda part: (-part.amount, part.tenant))[:BORROWERS])
