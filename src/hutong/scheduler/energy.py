@@ -8,7 +8,7 @@ the node's CPU, memory and chips. The building's own draw (PUE) comes on top.
 from typing import NamedTuple
 
 from hutong.model.supply import MS_PER_HOUR, Energy
-from hutong.scheduler.columns import Need, PoolColumns
+from hutong.scheduler.columns import Need
 
 _MW_PER_KW = 1_000_000
 
@@ -24,19 +24,25 @@ NO_BURDEN = Burden(0, 0)
 
 
 class Meter(NamedTuple):
-    """What power costs at a pool, and what draws it there: one chip, and the rest of a node."""
+    """What power costs at a pool, and what draws it there: one chip, and the rest of a node.
+
+    `cpu_milli`, `memory_mib` and `chips_milli` are what one node has.
+    """
 
     energy: Energy
     chip_watt: int
     node_watt: int
+    cpu_milli: int
+    memory_mib: int
+    chips_milli: int
 
-    def draw_mw(self, columns: PoolColumns, need: Need, *, tasks: int, nodes: int) -> int:
+    def draw_mw(self, need: Need, *, tasks: int, nodes: int) -> int:
         """What a gang draws, the building's part included, in milliwatts."""
         drawn = need.milli * tasks * self.chip_watt
         if need.exclusive:
             drawn += 1000 * self.node_watt * nodes
-        else:
-            drawn += _share_milli(columns, need) * tasks * self.node_watt
+        elif self.node_watt:
+            drawn += self._share_milli(need) * tasks * self.node_watt
         return drawn * max(self.energy.pue_milli, 1000) // 1000
 
     def burden(self, drawn_mw: int, run_ms: int) -> Burden:
@@ -48,13 +54,11 @@ class Meter(NamedTuple):
             (drawn * max(self.energy.carbon_g_per_kwh, 0) + whole) // (2 * whole),
         )
 
-
-def _share_milli(columns: PoolColumns, need: Need) -> int:
-    """The largest of a task's shares of a node, in thousandths, at most all of it."""
-    parts = (
-        (need.cpu, columns.cpu_total),
-        (need.mem, columns.mem_total),
-        (need.milli, int(columns.caps.sum())),
-    )
-    shares = [wanted * 1000 // whole for wanted, whole in parts if whole > 0]
-    return min(max(shares, default=0), 1000)
+    def _share_milli(self, need: Need) -> int:
+        """The largest of a task's shares of a node, in thousandths, at most all of it."""
+        share = need.cpu * 1000 // self.cpu_milli if self.cpu_milli > 0 else 0
+        if self.memory_mib > 0:
+            share = max(share, need.mem * 1000 // self.memory_mib)
+        if self.chips_milli > 0:
+            share = max(share, need.milli * 1000 // self.chips_milli)
+        return min(share, 1000)

@@ -44,8 +44,8 @@ class PoolFacts:
         self.site = Words(self.sites)
         self.pool = Words([columns.pool.id for columns in order])
         self.pool_name = Words([columns.pool.id.rpartition("/")[2] for columns in order])
-        self._regions = [site.region if site else "" for site in sites]
-        self.region = Words(self._regions)
+        self.regions = [site.region if site else "" for site in sites]
+        self.region = Words(self.regions)
         self.jurisdictions = [site.jurisdiction if site else "" for site in sites]
         self.jurisdiction = Words(self.jurisdictions)
         self.owners = [site.owner if site else "" for site in sites]
@@ -54,6 +54,7 @@ class PoolFacts:
         self.model = Words(self.models)
         known = {model: catalog.find_accelerators(model) for model in dict.fromkeys(self.models)}
         domestic = [any(row.domestic for row in known[model]) for model in self.models]
+        self.domestics = domestic
         self.domestic = np.array(domestic, np.bool_)
         self.cpu = np.array([columns.cpu_total for columns in order], np.int64)
         self.mem = np.array([columns.mem_total for columns in order], np.int64)
@@ -80,7 +81,7 @@ class PoolFacts:
 
     def region_of(self, columns: PoolColumns) -> str:
         """The region of a pool's site."""
-        return self._regions[columns.index]
+        return self.regions[columns.index]
 
     def preferred_milli(self, wanted: Preferences) -> list[int]:
         """For each pool how much of what a job prefers is so there: each kind counts alike."""
@@ -162,7 +163,10 @@ def _meter(site: Site | None, columns: PoolColumns, watts: dict[str, int]) -> Me
         return None
     pool = columns.pool
     chip_watt = pool.accelerator_watt or watts[pool.accelerator]
-    return Meter(site.energy, max(chip_watt, 0), max(pool.node_watt, 0))
+    return Meter(
+        site.energy, max(chip_watt, 0), max(pool.node_watt, 0), columns.cpu_total,
+        columns.mem_total, int(columns.caps.sum()),
+    )  # fmt: skip
 
 
 def _nodes_at_most(columns: PoolColumns) -> int:

@@ -37,19 +37,28 @@ class Hauls:
         self.watched = Watched(shape.inputs)
         self._inputs = shape.inputs
         self._underway = underway if shape.inputs else None
-        self._by_site: dict[SiteId, Haul | None] = {}
+        self._by_site: dict[SiteId, Haul] = {}
+        self._cut_off: dict[SiteId, bool] = {}
 
     @property
     def needed(self) -> bool:
         """Whether there is anything to bring."""
         return self._underway is not None
 
-    def to(self, site: SiteId) -> Haul | None:
-        """The haul to a site; None where an input cannot come."""
+    def reach(self, site: SiteId) -> bool:
+        """Whether every input can come to a site."""
         if self._underway is None:
-            return NO_HAUL
+            return True
         if site not in self._by_site:
-            self._by_site[site] = self._underway.haul(self._inputs, site, self.watched)
+            haul = self._underway.haul(self._inputs, site, self.watched)
+            self._by_site[site] = haul or NO_HAUL
+            self._cut_off[site] = haul is None
+        return not self._cut_off[site]
+
+    def to(self, site: SiteId) -> Haul:
+        """The haul to a site; nothing where an input cannot come."""
+        if self._underway is None or not self.reach(site):
+            return NO_HAUL
         return self._by_site[site]
 
 
@@ -97,13 +106,14 @@ class Ask:
         return -(-self.shape.tasks // max(tasks, 1))
 
 
-Filter = Callable[[Ask, PoolFacts], Mask]
+Filter = Callable[[Ask, PoolFacts], Mask | None]
+"""Which pools pass; None where a filter has nothing to say about a shape."""
 
 
-def accelerator(ask: Ask, pools: PoolFacts) -> Mask:
+def accelerator(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The pool has the chip: one of the models that the name allows, or any chip at all."""
     if ask.chosen is None:
-        return _all(pools)
+        return None
     if ask.chosen.model == ANY_MODEL:
         return pools.chip_max > 0
     allowed = pools.catalog.find_accelerators(ask.chosen.model)
@@ -111,60 +121,62 @@ def accelerator(ask: Ask, pools: PoolFacts) -> Mask:
     return pools.model.among(names) & (pools.chip_max > 0)
 
 
-def domestic(ask: Ask, pools: PoolFacts) -> Mask:
+def domestic(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The chip is a domestic one, where the job takes no other."""
     if ask.chosen is None or ask.shape.constraints.domestic is not DomesticRule.ONLY:
-        return _all(pools)
+        return None
     return pools.domestic
 
 
-def software(ask: Ask, pools: PoolFacts) -> Mask:
+def software(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The nodes carry every stack and framework at the version asked for, or a later one."""
+    if not ask.shape.frameworks:
+        return None
     found = _all(pools)
     for need in ask.shape.frameworks:
         found &= pools.carries(need.name, need.at_least)
     return found
 
 
-def region(ask: Ask, pools: PoolFacts) -> Mask:
+def region(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The site is in one of the regions."""
     wanted = ask.shape.constraints.regions
-    return pools.region.among(wanted) if wanted else _all(pools)
+    return pools.region.among(wanted) if wanted else None
 
 
-def jurisdiction(ask: Ask, pools: PoolFacts) -> Mask:
+def jurisdiction(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The site is under one of the jurisdictions."""
     wanted = ask.shape.constraints.jurisdictions
-    return pools.jurisdiction.among(wanted) if wanted else _all(pools)
+    return pools.jurisdiction.among(wanted) if wanted else None
 
 
-def owner(ask: Ask, pools: PoolFacts) -> Mask:
+def owner(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The site belongs to one of the owners."""
     wanted = ask.shape.constraints.owners
-    return pools.owner.among(wanted) if wanted else _all(pools)
+    return pools.owner.among(wanted) if wanted else None
 
 
-def site(ask: Ask, pools: PoolFacts) -> Mask:
+def site(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The site is one of those named, and none of those excluded."""
     wanted, excluded = ask.shape.constraints.sites, ask.shape.constraints.exclude_sites
     found = pools.site.among(wanted) if wanted else _all(pools)
-    return found & ~pools.site.among(excluded) if excluded else found
+    return found & ~pools.site.among(excluded) if wanted or excluded else None
 
 
-def pool(ask: Ask, pools: PoolFacts) -> Mask:
+def pool(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The pool is one of those named: `SITE/POOL`, or `POOL` at any site."""
     wanted = ask.shape.constraints.pools
     if not wanted:
-        return _all(pools)
+        return None
     return pools.pool.among(wanted) | pools.pool_name.among(wanted)
 
 
-def node_size(ask: Ask, pools: PoolFacts) -> Mask:
+def node_size(ask: Ask, pools: PoolFacts) -> Mask | None:
     """An empty node holds at least one task."""
     return ask.tasks_per_node > 0
 
 
-def gang_size(ask: Ask, pools: PoolFacts) -> Mask:
+def gang_size(ask: Ask, pools: PoolFacts) -> Mask | None:
     """The empty pool holds the whole gang, within a place as large as the gang may span.
 
     An elastic gang has to fit at its smallest.
@@ -175,18 +187,18 @@ def gang_size(ask: Ask, pools: PoolFacts) -> Mask:
     return per_node * pools.nodes_within(shape.within) >= tasks
 
 
-def link(ask: Ask, pools: PoolFacts) -> Mask:
+def link(ask: Ask, pools: PoolFacts) -> Mask | None:
     """Every input is at the site, or a link leads there from one of its replicas."""
     if not ask.hauls.needed:
-        return _all(pools)
-    return np.array([ask.hauls.to(name) is not None for name in pools.sites], np.bool_)
+        return None
+    return np.array([ask.hauls.reach(name) for name in pools.sites], np.bool_)
 
 
-def terms(ask: Ask, pools: PoolFacts) -> Mask:
+def terms(ask: Ask, pools: PoolFacts) -> Mask | None:
     """Where the pool is an offer, the job allows commercial capacity on these terms."""
     wanted = ask.shape.commercial
     if not pools.offers or (wanted.allowed and not wanted.terms):
-        return _all(pools)
+        return None
     offers = [columns.offer for columns in pools.order]
     return np.array(
         [offer is None or (wanted.allowed and offer.terms in wanted.terms) for offer in offers]
@@ -196,18 +208,17 @@ def terms(ask: Ask, pools: PoolFacts) -> Mask:
     )
 
 
-def budget(ask: Ask, pools: PoolFacts) -> Mask:
+def budget(ask: Ask, pools: PoolFacts) -> Mask | None:
     """What it is expected to cost is within its budget, as far as its duration is known.
 
     The price of the run and what bringing its inputs costs, which is known in any case.
     """
     shape = ask.shape
     if shape.budget_microcny <= 0 or (shape.basis == "none" and not ask.hauls.needed):
-        return _all(pools)
+        return None
     found = []
     for columns in pools.order:
-        haul = ask.hauls.to(columns.pool.site)
-        cost = haul.egress_microcny if haul is not None else 0
+        cost = ask.hauls.to(columns.pool.site).egress_microcny
         if shape.basis != "none":
             cost += cost_microcny(ask.rate(columns), shape.run_ms(ask.speed_milli(columns), 0))
         found.append(cost <= shape.budget_microcny)
@@ -239,7 +250,10 @@ def first_failed(ask: Ask, pools: PoolFacts) -> Ints:
     fell = np.full(len(pools), PASSED, np.int64)
     standing = _all(pools)
     for position, (_, passes) in enumerate(FILTERS):
-        failed = standing & ~passes(ask, pools)
+        passed = passes(ask, pools)
+        if passed is None:
+            continue
+        failed = standing & ~passed
         if failed.any():
             fell[failed] = position
             standing &= ~failed

@@ -9,11 +9,7 @@ ambient moved which the match looked at.
 import numpy as np
 
 from hutong.model.job import DomesticRule
-from hutong.model.supply import PriceBook, cost_microcny
-from hutong.scheduler.ambient import LEVELS, Ambient
-from hutong.scheduler.claim import Claim
-from hutong.scheduler.columns import PoolColumns
-from hutong.scheduler.energy import NO_BURDEN
+from hutong.scheduler.ambient import Ambient
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import (
     FILTERS,
@@ -21,15 +17,15 @@ from hutong.scheduler.filters import (
     Ask,
     Hauls,
     first_failed,
-    latest_start_ms,
 )
-from hutong.scheduler.option import Option, Weights
+from hutong.scheduler.maker import Maker
+from hutong.scheduler.option import Option
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import AcceleratorCatalog
-from hutong.scheduler.shapes import WHOLE_MILLI, Shape, held_by_groups, is_laid
-from hutong.scheduler.spot import Way, is_spot, latest_on_spot_ms, risk_ms
+from hutong.scheduler.shapes import Shape
+from hutong.scheduler.spot import Way, is_spot, latest_on_spot_ms
 from hutong.scheduler.story import Story
-from hutong.scheduler.supply import Supply, held_exclusively
+from hutong.scheduler.supply import Supply
 from hutong.scheduler.tenants import Tenants
 from hutong.scheduler.transfer import Transfers
 
@@ -37,99 +33,6 @@ __all__ = ["Match", "Matcher", "Option"]
 
 _KEPT = 50_000
 """Matches kept before all are forgotten."""
-
-
-class _Maker:
-    """Makes the options of one alternative of a shape; what several share is worked out once."""
-
-    def __init__(self, ask: Ask, facts: PoolFacts, profile: Profile, level: int) -> None:
-        shape = ask.shape
-        self._ask = ask
-        self._facts = facts
-        self._profile = profile
-        self._weights = Weights(shape, profile)
-        self._preferred = facts.preferred_milli(shape.preferences)
-        self._bonus_milli = max(profile.preferred_bonus_milli, 0)
-        self._domestic_milli = _domestic_milli(shape, profile, level)
-        self._times: dict[int, tuple[int, int, int]] = {}
-        self._costs: dict[tuple[PriceBook, int], tuple[int, int]] = {}
-        self._basis = shape.basis
-        self._laid = is_laid(shape)
-
-    def make(self, row: int) -> Option:
-        """The option on the pool of a row."""
-        ask, facts, columns = self._ask, self._facts, self._facts.order[row]
-        shape, need = ask.shape, ask.need
-        option = Option()
-        option.columns = columns
-        option.alternative = ask.alternative
-        option.need = need
-        option.model = columns.pool.accelerator if need.milli else ""
-        option.speed_milli = speed = ask.speed_milli(columns)
-        option.basis = self._basis
-        option.layout, option.within, option.laid = shape.layout, shape.within, self._laid
-        option.tasks_per_node = min(int(ask.tasks_per_node[row]), shape.tasks)
-        option.nodes_needed = -(-shape.tasks // option.tasks_per_node)
-        run_ms, bound_ms, latest_ms = self._time(speed)
-        option.rate, option.cost_microcny = self._cost(columns, run_ms)
-        haul = ask.hauls.to(columns.pool.site)
-        assert haul is not None, columns.pool.id
-        option.put_times(facts.boots_ms[row], run_ms, bound_ms, latest_ms=latest_ms, haul=haul)
-        option.risk_ms = risk_ms(columns.offer, run_ms, shape.checkpoint_ms)
-        held = held_exclusively(columns, option.nodes_needed) if shape.exclusive else ask.held
-        if shape.groups:
-            held = held.plus(held_by_groups(shape))
-        option.claim = Claim(
-            held, option.model, columns.pool.site, facts.region_of(columns), run_ms,
-            option.cost_microcny,
-        )  # fmt: skip
-        meter, burden = facts.meters[row], NO_BURDEN
-        if meter is not None:
-            drawn_mw = meter.draw_mw(columns, need, tasks=shape.tasks, nodes=option.nodes_needed)
-            burden = meter.burden(drawn_mw, run_ms)
-        option.domestic = bool(facts.domestic[row]) and need.milli > 0
-        option.weigh(
-            self._weights, burden,
-            preferred_milli=self._bonus_milli * self._preferred[row] // 1000,
-            domestic_milli=self._domestic_milli if option.domestic else 0,
-        )  # fmt: skip
-        return option
-
-    def _time(self, speed_milli: int) -> tuple[int, int, int]:
-        """How long the run takes and can take at a speed, and when it begins at the latest."""
-        found = self._times.get(speed_milli)
-        if found is None:
-            shape = self._ask.shape
-            run_ms = shape.run_ms(
-                speed_milli, self._profile.default_run_ms * WHOLE_MILLI // speed_milli
-            )
-            found = run_ms, shape.bound_ms(run_ms), latest_start_ms(shape, speed_milli)
-            self._times[speed_milli] = found
-        return found
-
-    def _cost(self, columns: PoolColumns, run_ms: int) -> tuple[int, int]:
-        """The price of an hour of the gang, and of its run."""
-        if self._ask.shape.exclusive:
-            rate = self._ask.rate(columns)
-            return rate, cost_microcny(rate, run_ms)
-        key = (columns.pool.price, run_ms)
-        found = self._costs.get(key)
-        if found is None:
-            rate = self._ask.rate(columns)
-            found = self._costs[key] = rate, cost_microcny(rate, run_ms)
-        return found
-
-
-def _domestic_milli(shape: Shape, profile: Profile, level: int) -> int:
-    """What is taken off the score of a domestic pool: the user's wish goes before the target."""
-    bonus = max(profile.domestic_bonus_milli, 0)
-    match shape.constraints.domestic:
-        case DomesticRule.PREFER:
-            return bonus
-        case DomesticRule.ANY:
-            return bonus * level // LEVELS
-        case DomesticRule.ONLY:
-            return 0
 
 
 class Match:
@@ -163,7 +66,7 @@ class Match:
             self.fell = np.maximum(self.fell, fell)
             rows = np.flatnonzero(fell == PASSED).tolist()
             if rows:
-                maker = _Maker(ask, facts, profile, ambient.level)
+                maker = Maker(ask, facts, profile, ambient.level)
                 self.options += [maker.make(row) for row in rows]
         if shape.deadline_ms > 0:
             _bound_spot(shape, self.options)

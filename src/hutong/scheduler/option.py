@@ -19,7 +19,7 @@ from hutong.scheduler.energy import Burden
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape
-from hutong.scheduler.transfer import NO_HAUL, Haul
+from hutong.scheduler.transfer import Haul
 
 BONUS_MAX_MILLI = 900
 """No preference takes more than this off a score."""
@@ -97,39 +97,30 @@ class Option:
     laid: bool
     layout: Layout
     within: Level
+    boot_ms: int
+    run_ms: int
+    bound_ms: int
+    ready_ms: int
+    span_ms: int
+    latest_ms: int
+    haul: Haul
+    burden: Burden
+    preferred_milli: int
+    domestic_milli: int
 
-    def put_times(
-        self, boot_ms: int, run_ms: int, bound_ms: int, *, latest_ms: int, haul: Haul = NO_HAUL
-    ) -> None:
-        """Say how long it takes. `latest_ms` is the latest time at which its tasks may begin."""
-        self.boot_ms = boot_ms
-        self.run_ms = run_ms
-        self.bound_ms = bound_ms
-        self.haul = haul
-        self.ready_ms = haul.transfer_ms + boot_ms
-        self.span_ms = self.ready_ms + run_ms
-        self.latest_ms = latest_ms - self.ready_ms
-
-    def weigh(
-        self, weights: Weights, burden: Burden, *, preferred_milli: int, domestic_milli: int
-    ) -> None:
-        """Say what it is to the job beside time and price, and work out its score."""
-        self._weights = weights
-        self.burden = burden
-        cost = self.cost_microcny + self.haul.egress_microcny
-        if self.risk_ms:
-            cost += cost_microcny(self.rate, self.risk_ms)
+    def weigh(self, weights: Weights) -> None:
+        """Work out its score from its parts; all but the score are there."""
+        haul, burden = self.haul, self.burden
+        cost = self.cost_microcny + haul.egress_microcny
         if burden.energy_microcny or burden.carbon_g:
             cost += burden.energy_microcny * weights.energy_milli // 1000
             cost += burden.carbon_g * weights.carbon_microcny_per_kg // 1000
+        if self.risk_ms:
+            cost += cost_microcny(self.rate, self.risk_ms)
         self._cost = cost
-        self.put_bonus(preferred_milli, domestic_milli)
-
-    def put_bonus(self, preferred_milli: int, domestic_milli: int) -> None:
-        """Say what is taken off its score, for being preferred and for being domestic."""
-        self.preferred_milli = preferred_milli
-        self.domestic_milli = domestic_milli
-        self._kept_milli = 1000 - min(preferred_milli + domestic_milli, BONUS_MAX_MILLI)
+        self._weights = weights
+        bonus = self.preferred_milli + self.domestic_milli
+        self._kept_milli = 1000 - (min(BONUS_MAX_MILLI, bonus))
         self.score = self._score(0)
 
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:

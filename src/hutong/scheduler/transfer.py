@@ -27,6 +27,9 @@ from hutong.scheduler.records import AcceleratorCatalog
 Pair = tuple[str, str]
 """The two regions that a link joins, in the order of their names."""
 
+_LINKS_KEPT = 10_000
+"""Links remembered of the catalogue, which derives most of them."""
+
 _BITS_PER_MIB = 8 * 1024 * 1024
 _BYTES_PER_MIB = 1024 * 1024
 _BYTES_PER_GB = 1_000_000_000
@@ -68,6 +71,7 @@ class Transfers:
         self._sites = sites
         self._catalog = catalog
         self._links: dict[Pair, Link] = {}
+        self._described: dict[Pair, Link] = {}
         self._regions: dict[str, str] = {}
         self._replicas: dict[str, dict[SiteId, None]] = {}
         self._changed: dict[str, int] = {}
@@ -164,7 +168,13 @@ class Transfers:
 
     def link(self, a: str, b: str) -> Link:
         """The link between two regions, as it was told or as the catalogue has it."""
-        return self._links.get(_pair(a, b)) or self._catalog.link(a, b)
+        pair = _pair(a, b)
+        found = self._links.get(pair) or self._described.get(pair)
+        if found is None:
+            if len(self._described) >= _LINKS_KEPT:
+                self._described.clear()
+            found = self._described[pair] = self._catalog.link(*pair)
+        return found
 
     def is_coming(self, name: str, site: SiteId) -> bool:
         """Whether an input is on its way to a site already."""
