@@ -195,15 +195,15 @@ class SchedulerState:
 
     def queued_by_class(self) -> dict[str, int]:
         """Elements that could start now by class, without held jobs and empty classes."""
-        return {
-            priority: sum([group.queue.elements for group in groups.values()])
-            for priority, groups in self._demand.active.items()
-            if groups
-        }
+        found: dict[str, int] = {}
+        for queue in self._demand.queues.values():
+            if queue.elements:
+                found[queue.priority] = found.get(queue.priority, 0) + queue.elements
+        return found
 
-    def groups_count(self) -> int:
-        """Groups of waiting jobs: one for each class, tenant and shape."""
-        return len(self._demand.groups)
+    def shapes_count(self) -> int:
+        """Shapes of waiting jobs."""
+        return len(self._demand.shapes.numbers)
 
     # Attempts
 
@@ -283,7 +283,7 @@ class SchedulerState:
         entry = self._demand.entries.get(job)
         if entry is None:
             return _plain(0, job, NotConsidered())
-        group = self._demand.groups[entry.group]
+        group = self._demand.group_of(entry)
         if entry.held is not None:
             return _plain(group.name, job, entry.held)
         if entry.available <= 0:
@@ -297,8 +297,7 @@ class SchedulerState:
         return self._behind(known, entry, now_ms)
 
     def _behind(self, known: Deferral, entry: Entry, now_ms: int) -> Deferral:
-        group = self._demand.groups[entry.group]
-        ahead = group.queue.elements_before(entry.seq)
+        ahead = self._demand.queues[entry.queue].before(entry)
         reasons = known.reasons
         if ahead:
             earlier = sum(r.ahead for r in reasons if isinstance(r, BehindOthers))
