@@ -38,7 +38,7 @@ def offer_scaled(ground: Ground, event: ev.OfferScaled, entry: ev.Entry) -> None
     offer = record.offers.setdefault(event.pool, OfferRecord())
     rate = _rate(record, event.pool)
     for name in event.started:
-        offer.nodes[name] = OfferNode(entry.at_ms, rate)
+        offer.nodes[name] = OfferNode(entry.at_ms, rate, job=event.job)
     offer.next_number += len(event.started)
     offer.started_count += len(event.started)
     for name in event.away:
@@ -91,7 +91,8 @@ def show(ground: Ground, record: SiteRecord, pool: PoolId) -> None:
         staying = {name: node for name, node in known.nodes.items() if not node.away}
         coming = {name: n.asked_ms for name, n in staying.items() if not n.seen}
         idle_since = {name: n.idle_ms for name, n in staying.items() if n.seen}
-        ground.scheduler.put_nodes_of_offer(pool, coming, idle_since)
+        promised = {n.job: True for n in staying.values() if n.job and n.idle_ms == n.ready_ms}
+        ground.scheduler.put_nodes_of_offer(pool, coming, idle_since, promised)
 
 
 def _is_gone(known: OfferNode, node: Node | None, offer: Offer | None) -> bool:

@@ -232,7 +232,8 @@ class OfferNode(msgspec.Struct):
     """A node that a provider was asked for. Times are the hub's, 0 for not yet.
 
     `seen` says that the site's inventory has named it, `away` that it should be given back.
-    `idle_ms` is when something last ended on it, or when it became ready.
+    `idle_ms` is when something last ended on it, or when it became ready. It was started for `job`,
+    and maybe for others.
     """
 
     asked_ms: int
@@ -241,6 +242,7 @@ class OfferNode(msgspec.Struct):
     ready_ms: int = 0
     idle_ms: int = 0
     away: bool = False
+    job: JobId | None = None
 
 
 class OfferRecord(msgspec.Struct):

@@ -1,5 +1,7 @@
 """Explanations, made of what deciding found out: candidates with their scores, reasons to wait."""
 
+import msgspec
+
 from hutong.model.job import Level
 from hutong.model.reasons import (
     BehindOthers,
@@ -14,12 +16,13 @@ from hutong.model.reasons import (
     WouldDelayReserved,
 )
 from hutong.scheduler.board import Board
-from hutong.scheduler.estimate import Outcome, Start, rough_start
+from hutong.scheduler.estimate import UNKNOWN_MS, Outcome, Start, rough_start
 from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option, objective_of
 from hutong.scheduler.plan import Candidate, Explanation
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.reserve import Holder
+from hutong.scheduler.yard import could_start, lacks_nodes, start_of
 
 
 def explain_placement(
@@ -48,6 +51,8 @@ def candidate_now(look: Look, option: Option, board: Board, profile: Profile) ->
     """An option as it stands now: a start now where the gang fits, else a rough one."""
     tasks, fitting = look.shape.tasks, look.fits_now(option)
     start_ms = board.now_ms
+    if fitting < tasks and is_sooner_started(option, board, tasks):
+        return started_candidate(look, option, board, profile)
     if fitting < tasks:
         start_ms = rough_start(board, option, tasks).start_ms
     score = option.score_at(start_ms - board.now_ms, look.shape, profile)
@@ -62,8 +67,11 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
     `known` holds, by position in the options, the starts that are known already.
     """
     found: list[tuple[int, int, Start]] = []
+    missing = [option for option in look.options if lacks_nodes(option)]
     for at, option in enumerate(look.options):
-        if at < profile.candidates_count or at in known:
+        if lacks_nodes(option) and at not in known:
+            continue
+        if at < profile.candidates_count + len(missing) or at in known:
             start = known.get(at) or rough_start(board, option, look.shape.tasks)
             score = option.score_at(start.start_ms - board.now_ms, look.shape, profile)
             found.append((score, at, start))
@@ -75,8 +83,32 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
         )
         for score, at, start in found[: profile.candidates_count]
     )
+    left = max(profile.candidates_count - len(candidates), 1)
+    candidates += tuple(
+        started_candidate(look, option, board, profile) for option in missing[:left]
+    )
+    if not found:
+        return Outcome(0, Start(UNKNOWN_MS, "none"), candidates)
     at = next(iter(known), found[0][1])
     return Outcome(at, known.get(at) or found[0][2], candidates)
+
+
+def is_sooner_started(option: Option, board: Board, tasks: int) -> bool:
+    """Whether new nodes of an offer would be ready before those there are free."""
+    if not could_start(option):
+        return False
+    start_ms = start_of(option, board.now_ms)[0]
+    return lacks_nodes(option) or start_ms < rough_start(board, option, tasks).start_ms
+
+
+def started_candidate(
+    look: Look, option: Option, board: Board, profile: Profile
+) -> Candidate:
+    """An option on an offer whose nodes would have to be started."""
+    start_ms, nodes, cost = start_of(option, board.now_ms)
+    score = option.score_at(start_ms - board.now_ms, look.shape, profile)
+    seen = option.candidate(start_ms=start_ms, score=score, tasks_fitting=0, now_ms=board.now_ms)
+    return msgspec.structs.replace(seen, nodes_started=nodes, cost_microcny=cost)
 
 
 def nowhere(look: Look, *, sites: bool) -> WaitReason:

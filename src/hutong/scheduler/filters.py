@@ -274,7 +274,7 @@ def unavailable(supply: Supply, columns: PoolColumns, need_nodes: int) -> dict[s
         case SiteStatus.DRAINING:
             return {SITE_DRAINING: len(columns.ids)}
         case SiteStatus.READY:
-            if columns.ready_count >= need_nodes:
+            if columns.ready_count >= need_nodes or columns.offer is not None:
                 return {}
     counts = {NODE_DOWN: columns.down, NODE_DRAINING: columns.draining}
     return {name: count for name, count in counts.items() if count}

@@ -21,6 +21,9 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     Its finish is the start and then transfer, boot and run. Beside the price there is what bringing
     its inputs costs, and power and carbon where the site declares them, as the profile weighs them.
     `preferred_milli` and `domestic_milli` thousandths are taken off the score.
+
+    On an offer without room `nodes_started` nodes would have to be started for the job: then
+    `start_ms` is when they would be ready, and `cost_microcny` what they would cost whole.
     """
 
     pool: PoolId
@@ -43,6 +46,7 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     carbon_g: int = 0
     preferred_milli: int = 0
     domestic_milli: int = 0
+    nodes_started: int = 0
 
 
 class Explanation(msgspec.Struct, frozen=True):

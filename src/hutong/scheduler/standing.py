@@ -17,15 +17,17 @@ class Standing:
 
     `coming` are nodes that were asked for and that no inventory has named yet, with the time of
     the request. `idle_since` tells of each node that was asked for since when nothing has run on
-    it, where nothing does; a node that is going back is in neither.
+    it, where nothing does; a node that is going back is in neither. For the jobs in `promised`
+    nodes were started that nothing has run on yet.
     """
 
-    __slots__ = ("coming", "idle_since", "offer")
+    __slots__ = ("coming", "idle_since", "offer", "promised")
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
         self.coming: dict[NodeId, int] = {}
         self.idle_since: dict[NodeId, int] = {}
+        self.promised: dict[JobId, bool] = {}
 
     @property
     def nodes_count(self) -> int:

@@ -77,11 +77,16 @@ class SchedulerState:
         self._supply.set_node_condition(node, condition)
 
     def put_nodes_of_offer(
-        self, pool: PoolId, coming: dict[NodeId, int], idle_since: dict[NodeId, int]
+        self,
+        pool: PoolId,
+        coming: dict[NodeId, int],
+        idle_since: dict[NodeId, int],
+        promised: dict[JobId, bool],
     ) -> None:
         """Say which nodes of an offer were asked for and have not been named by its site, with the
-        time of the request, and since when each of the others has been idle (Unix ms)."""
-        self._supply.put_nodes_of_offer(pool, coming, idle_since)
+        time of the request, since when each of the others has been idle (Unix ms), and for which
+        jobs there are some that nothing has run on."""
+        self._supply.put_nodes_of_offer(pool, coming, idle_since, promised)
 
     # Data
 

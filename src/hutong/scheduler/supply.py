@@ -16,7 +16,7 @@ import numpy as np
 
 from hutong.model.attempt import NodeShare
 from hutong.model.classes import ClassRule, rank_of
-from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
+from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
@@ -155,13 +155,22 @@ class Supply:
         """Whether an operator keeps new work away from a node."""
         return self._conditions.get(node) is NodeCondition.DRAINING
 
+    def is_promised(self, job: JobId) -> bool:
+        """Whether nodes of an offer were started for a job and have not been used yet."""
+        return any(job in standing.promised for standing in self.offers.values())
+
     def put_nodes_of_offer(
-        self, pool: PoolId, coming: dict[NodeId, int], idle_since: dict[NodeId, int]
+        self,
+        pool: PoolId,
+        coming: dict[NodeId, int],
+        idle_since: dict[NodeId, int],
+        promised: dict[JobId, bool],
     ) -> None:
         """Say which nodes of an offer should exist. See `Standing`."""
         standing = self.offers.get(pool)
         if standing is not None:
             standing.coming, standing.idle_since = coming, idle_since
+            standing.promised = promised
 
     # Attempts
 
