@@ -18,14 +18,18 @@ Reserved nodes go back once the operator drains them.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from hutong.model.ids import JobId, NodeId, PoolId
 from hutong.model.job import Level, Terms
+from hutong.model.reasons import NodesStarting
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import PoolColumns
+from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option, cost_weight_milli
-from hutong.scheduler.plan import Scaling
+from hutong.scheduler.plan import Deferral, Scaling
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.shapes import Shape
@@ -94,6 +98,24 @@ def decide(
     if not supply.offers:
         return Verdict()
     return _Desk(supply, board, ledger, profile).decide(wants)
+
+
+def has_offers(look: Look) -> bool:
+    """Whether a shape could run on some offer."""
+    return any(option.columns.offer is not None for option in look.options)
+
+
+def tell(deferral: Deferral, served: Served | None) -> Deferral:
+    """Say in a deferral that nodes are being started on which the group's first job will run."""
+    if served is None:
+        return deferral
+    starting = NodesStarting(served.pool, served.nodes, served.ready_ms)
+    start_ms, basis = deferral.start_ms, deferral.basis
+    if start_ms == UNKNOWN_MS or served.ready_ms < start_ms:
+        start_ms, basis = served.ready_ms, "estimates"
+    return msgspec.structs.replace(
+        deferral, reasons=(*deferral.reasons, starting), start_ms=start_ms, basis=basis
+    )
 
 
 class _Desk:

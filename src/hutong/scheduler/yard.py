@@ -5,8 +5,9 @@ takes whole chips here as soon as it is the first on one, which errs on the side
 """
 
 from hutong.model.ids import NodeId
-from hutong.model.supply import Offer
+from hutong.model.supply import Offer, cost_microcny
 from hutong.scheduler.columns import Need, PoolColumns
+from hutong.scheduler.option import Option
 from hutong.scheduler.shapes import WHOLE_MILLI
 from hutong.scheduler.standing import Standing
 
@@ -109,3 +110,27 @@ def _pack(bins: list[Bin], need: Need, tasks: int, *, whole: bool) -> int:
             ready_ms = max(ready_ms, one.ready_ms)
             tasks -= part
     return ready_ms
+
+
+def could_start(option: Option) -> bool:
+    """Whether an option's offer, if it is one, has nodes enough left for one gang."""
+    offer = option.columns.offer
+    return offer is not None and offer.nodes_max - len(option.columns.ids) >= option.nodes_needed
+
+
+def lacks_nodes(option: Option) -> bool:
+    """Whether an option is on an offer with fewer nodes than one gang takes."""
+    columns = option.columns
+    return columns.offer is not None and columns.ready_count < option.nodes_needed
+
+
+def start_of(option: Option, now_ms: int) -> tuple[int, int, int]:
+    """When a gang could start on new nodes of an offer, how many it takes, what they cost whole.
+
+    The cost is the provider's, in micro-CNY, from the request to the expected end.
+    """
+    columns, offer = option.columns, option.columns.offer
+    assert offer is not None, columns.pool.id
+    rate = offer.price.rate(columns.pool.node) * option.nodes_needed
+    cost = cost_microcny(rate, offer.boot_ms + option.span_ms + option.risk_ms)
+    return now_ms + max(offer.boot_ms, 1), option.nodes_needed, cost
