@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from hutong.model.ids import AttemptId, TenantId
 from hutong.model.resources import Amount
-from hutong.model.tenant import QuotaWindow, Tenant, WindowSums, ancestors
+from hutong.model.tenant import Quota, QuotaWindow, Tenant, WindowSums, ancestors
 from hutong.scheduler.quota import TIME, Counting, Rule, compile_rules, counting
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.scheduler.supply import Running
@@ -62,8 +62,8 @@ class Entity:
     """
 
     __slots__ = (
-        "_counting", "chain", "children", "id", "limits", "made", "own", "parent", "regions",
-        "rules", "running", "tree", "use", "weight",
+        "_counting", "chain", "children", "id", "limits", "made", "own", "parent", "quota",
+        "regions", "rules", "running", "tree", "use", "weight",
     )  # fmt: skip
 
     def __init__(self, tenant: TenantId, parent: "Entity | None", regions: dict[str, str]) -> None:
@@ -72,6 +72,7 @@ class Entity:
         self.parent = parent
         self.weight = 1
         self.made = False
+        self.quota = Quota()
         self.rules: tuple[Rule, ...] = ()
         self.own = Line()
         self.tree = Line()
@@ -153,6 +154,7 @@ class Tenants:
         """Add a tenant, or replace its weight and quota. Weights below 1 count as 1."""
         entity = self.find(tenant.id)
         entity.made = True
+        entity.quota = tenant.quota
         entity.weight = max(tenant.weight, 1)
         entity.rules = compile_rules(tenant.id, tenant.quota, self._names)
         self._count_anew(entity)
