@@ -64,7 +64,8 @@ class Blocked:
         reasons: tuple[WaitReason, ...]
         if usable:
             note_ahead(self._board, option, look.shape.tasks)
-            reasons = waits_for(look, overs, held_by, ahead=look.blocked_groups)
+            ahead = look.blocked_groups
+            reasons = waits_for(look, overs, held_by, ahead=ahead, outcome=outcome)
         else:
             start = self._quota_start(group.entity, overs)
             reasons = tuple(overs)

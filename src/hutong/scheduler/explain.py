@@ -120,17 +120,21 @@ def nowhere(look: Look, *, sites: bool) -> WaitReason:
 
 
 def waits_for(
-    look: Look, overs: list[OverQuota], held_by: Holder | None, *, ahead: int
+    look: Look, overs: list[OverQuota], held_by: Holder | None, *, ahead: int, outcome: Outcome
 ) -> tuple[WaitReason, ...]:
-    """Why a shape that some pool could run waits: room, a reservation, others before it, quota."""
+    """Why a shape that some pool could run waits: room, a reservation, others before it, quota.
+
+    How much would fit is that of the candidates as the cycle leaves them: what was found out when
+    the shape was last looked at may be long ago.
+    """
     reasons: list[WaitReason] = []
     if held_by is not None:
         reasons.append(WouldDelayReserved(held_by.job, held_by.start_ms))
     elif look.blocked:
         shape = look.shape
         within = "" if shape.tasks == 1 or shape.within is Level.SITE else shape.within.value
-        busy = BusyPools(look.match.pools_count, shape.tasks, look.fits_count, within)
-        reasons.append(busy)
+        fitting = max([found.tasks_fitting for found in outcome.candidates], default=0)
+        reasons.append(BusyPools(look.match.pools_count, shape.tasks, fitting, within))
     if ahead:
         reasons.append(BehindOthers(ahead))
     return (*reasons, *overs)
