@@ -142,7 +142,9 @@ class Fitting:
         """Where the gang goes now; empty once it does not fit, and then for the whole cycle."""
         option, lane = self._option, self._lane
         if lane.closed_by is not None:
-            self.held_by = Holder(lane.closed_by, 0)
+            by_row = capacity(Room(lane.columns), option.need, self._tasks)
+            if int(by_row.sum()) >= self._tasks:
+                self.held_by = Holder(lane.closed_by, 0)
         else:
             if option.nodes_needed == 1:
                 row = self._row()
