@@ -139,8 +139,9 @@ def cancel(turn: Turn, command: Cancel) -> None:
                 turn.emit(ev.CancelRequested(job.id, command.by, element))
         else:
             raise refuse("job.finished", job=f"{job.id}[{element}]", state="over")
-    for attempt in job.elements.live.values():
-        turn.poke(turn.state.attempts[attempt].site)
+    for element in job.elements.live:
+        for attempt in job.live_parts(element):
+            turn.poke(turn.state.attempts[attempt].site)
 
 
 def put_tenant(turn: Turn, command: PutTenant) -> None:

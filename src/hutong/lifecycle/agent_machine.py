@@ -47,7 +47,7 @@ from hutong.lifecycle.agent_events import (
 from hutong.lifecycle.sync import SyncRequest
 from hutong.model.attempt import AttemptOrder, Observation, StopOrder
 from hutong.model.errors import refuse
-from hutong.model.ids import AttemptId, NodeId, PoolId
+from hutong.model.ids import AttemptId, NodeId, PoolId, split_attempt
 from hutong.model.limits import DEFAULT_GRACE_MS, HEARTBEAT_MS, SYNC_OBSERVATIONS
 from hutong.model.reasons import EndedReason, Fenced
 from hutong.model.states import ATTEMPT_MOVES, AttemptState
@@ -491,5 +491,4 @@ def _ended(attempt: AttemptId, reason: EndedReason, at_ms: int = 0) -> Observati
 
 def _job_and_number(attempt: AttemptId) -> tuple[str, int]:
     """Split an attempt's id into what it is an attempt of and which one it is."""
-    job, _, number = attempt.rpartition("-")
-    return job, int(number) if number.isascii() and number.isdigit() else 0
+    return split_attempt(attempt)[:2]

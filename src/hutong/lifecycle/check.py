@@ -1,5 +1,6 @@
 """The invariants of the hub's state, checked whole after each simulated step and test."""
 
+from hutong.lifecycle.records import Attempt
 from hutong.lifecycle.state import HubState
 from hutong.lifecycle.use import check_windows
 from hutong.model.ids import TenantId
@@ -43,25 +44,42 @@ def _check_jobs(state: HubState) -> None:
             assert attempt is not None, f"{attempt_id} is gone, but {job.id} holds it"
             assert attempt.is_live, f"{attempt_id} is not live, but {job.id} holds it"
             assert attempt.element == element, f"{attempt_id} is of {attempt.element}"
+        for element, parts in job.parts.items():
+            assert job.elements.live.get(element) in parts, f"{job.id}[{element}] is not of {parts}"
+            tokens = [state.attempts[part].token for part in parts]
+            assert min(tokens) == max(tokens), f"{parts} are parts with the tokens {tokens}"
+        for element in job.failed_part:
+            assert element in job.parts, f"{job.id}[{element}] keeps a failure of no part"
         for other in job.waits_on:
             assert job.id in state.dependents.get(other, ()), f"{other} forgot {job.id}"
             assert other in state.jobs, f"{job.id} waits for {other}, which is gone"
 
 
 def _check_attempts(state: HubState) -> None:
-    tokens: dict[int, str] = {}
+    tokens: dict[tuple[int, int], Attempt] = {}
+    leads: dict[int, Attempt] = {}
     for attempt in state.attempts.values():
         assert attempt.token < state.next_token, f"{attempt.id} has token {attempt.token}"
-        assert attempt.token not in tokens, f"{attempt.id} and {tokens[attempt.token]} share one"
-        tokens[attempt.token] = attempt.id
+        twin = tokens.setdefault((attempt.token, attempt.part), attempt)
+        assert twin is attempt, f"{attempt.id} and {twin.id} share a token"
+        lead = leads.setdefault(attempt.token, attempt)
+        same = _gang_of(lead) == _gang_of(attempt)
+        assert same, f"{attempt.id} and {lead.id} share a token and are no parts of one gang"
+        part = f"{attempt.part} of {attempt.parts}"
+        assert 0 <= attempt.part < attempt.parts, f"{attempt.id} is part {part}"
         job = state.jobs.get(attempt.job)
         assert job is not None, f"{attempt.id} has no job"
         if attempt.is_live:
-            live = job.elements.live.get(attempt.element)
-            assert live == attempt.id, f"{attempt.id} is live, but the job holds {live}"
+            live = job.live_parts(attempt.element)
+            assert attempt.id in live, f"{attempt.id} is live, but the job holds {live}"
+            assert len(live) == 1 or attempt.parts > 1, f"{live} are live, but no parts of a gang"
         stopping = attempt.state is AttemptState.STOPPING
         assert not stopping or attempt.stop is not None, f"{attempt.id} stops without a cause"
         assert attempt.id in state.sites[attempt.site].attempts, f"{attempt.site} forgot it"
+
+
+def _gang_of(attempt: Attempt) -> tuple[str, int, int, int]:
+    return attempt.job, attempt.element, attempt.number, attempt.parts
 
 
 def _check_sites(state: HubState) -> None:

@@ -15,12 +15,16 @@ from hutong.model.states import FailureClass, JobState
 
 
 class Tries(msgspec.Struct):
-    """What an element has used up: attempts made, and failures by class."""
+    """What an element has used up: attempts made, and failures by class.
+
+    `resized` of the attempts were stopped only to go on at another size.
+    """
 
     attempts: int = 0
     user: int = 0
     machine: int = 0
     site: int = 0
+    resized: int = 0
 
     def failures(self, failure: FailureClass) -> int:
         """How often it failed in a way that a retry budget counts."""

@@ -7,7 +7,7 @@ default) or a new kind.
 
 import msgspec
 
-from hutong.model.attempt import NodeShare
+from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.calendar import Booking
 from hutong.model.ids import AttemptId, HubId, JobId, NodeId, PoolId, SiteId
 from hutong.model.job import JobSpec
@@ -104,7 +104,12 @@ class CancelRequested(Event, frozen=True):
 
 
 class AttemptPlaced(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One placement of a plan, with the attempt it made."""
+    """One placement of a plan, with the attempt it made.
+
+    A gang that is split over sites has one for each of its `parts`, with one token, from `part` 0
+    on; `rank_first` is the rank of the part's first task of `tasks_total`. `left_milli` is how much
+    of the job's work it has to do, in thousandths.
+    """
 
     attempt: AttemptId
     job: JobId
@@ -121,6 +126,25 @@ class AttemptPlaced(msgspec.Struct, frozen=True, omit_defaults=True):
     accelerator: str = ""
     element: int | None = None
     end_basis: str = ""
+    groups: tuple[GroupPlace, ...] = ()
+    part: int = 0
+    parts: int = 1
+    rank_first: int = 0
+    tasks_total: int = 0
+    left_milli: int = 1000
+
+
+class AttemptResized(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One resize of a plan: `attempt` ends so that its job goes on with `tasks` tasks.
+
+    `left_milli` of its work, in thousandths, is then expected to be left. `by` is the job that it
+    gives room, None where it grows.
+    """
+
+    attempt: AttemptId
+    tasks: int
+    left_milli: int = 1000
+    by: JobId | None = None
 
 
 class AttemptPreempted(msgspec.Struct, frozen=True):
@@ -136,6 +160,7 @@ class PlanDecided(Event, frozen=True):
     cycle: int
     placements: tuple[AttemptPlaced, ...] = ()
     preemptions: tuple[AttemptPreempted, ...] = ()
+    resizes: tuple[AttemptResized, ...] = ()
 
 
 class OfferScaled(Event, frozen=True):
@@ -193,6 +218,18 @@ class AttemptSettled(Event, frozen=True):
     reason: EndedReason
     started_ms: int = 0
     ended_ms: int = 0
+
+
+class PartFailed(Event, frozen=True):
+    """A part of a gang that is split over sites did not succeed: the other parts are to stop.
+
+    Once they have, `reason` decides what becomes of the whole.
+    """
+
+    job: JobId
+    attempt: AttemptId
+    reason: EndedReason
+    element: int | None = None
 
 
 class JobRequeued(Event, frozen=True):
@@ -262,6 +299,7 @@ AnyEvent = (
     | AttemptEnded
     | AttemptLost
     | AttemptSettled
+    | PartFailed
     | JobRequeued
     | ElementEnded
     | JobEnded

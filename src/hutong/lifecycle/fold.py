@@ -30,6 +30,7 @@ HANDLERS: dict[type, Callable[[Ground, Any, ev.Entry], None]] = {
     ev.SiteReturned: fold_sites.site_returned,
     ev.JobAccepted: fold_jobs.job_accepted,
     ev.CancelRequested: fold_jobs.cancel_requested,
+    ev.PartFailed: fold_attempts.part_failed,
     ev.JobRequeued: fold_jobs.job_requeued,
     ev.ElementEnded: fold_jobs.element_ended,
     ev.JobEnded: fold_jobs.job_ended,
@@ -85,6 +86,8 @@ class Fold(Ground):
             if job.state in TERMINAL_JOB_STATES:
                 continue
             self.enter_queue(job)
+            if job.resume is not None:
+                self.show_resumption(job)
             self.timers.watch(job)
         for attempt in state.attempts.values():
             if attempt.is_live:

@@ -5,9 +5,10 @@ from hutong.lifecycle import offers
 from hutong.lifecycle.ground import Ground
 from hutong.lifecycle.records import Attempt, Job
 from hutong.lifecycle.use import note_spent
-from hutong.model.reasons import Preempted
-from hutong.model.states import AttemptState, JobState
+from hutong.model.reasons import PartEnded, Preempted, Resized
+from hutong.model.states import JOB_MOVES, AttemptState, JobState
 from hutong.model.tenant import Usage
+from hutong.scheduler.records import Resumption
 
 _JOB_STATE_OF = {
     AttemptState.STAGING: JobState.STAGING,
@@ -22,14 +23,31 @@ def plan_decided(ground: Ground, event: ev.PlanDecided, entry: ev.Entry) -> None
     for placed in event.placements:
         _place(ground, placed, entry)
     for preempted in event.preemptions:
-        ground.stop(preempted.attempt, Preempted(preempted.by))
+        attempt = ground.state.attempts[preempted.attempt]
+        job = ground.state.jobs[attempt.job]
+        ground.stop_element(job, attempt.element, Preempted(preempted.by))
+    for resized in event.resizes:
+        _resize(ground, resized)
+
+
+def _resize(ground: Ground, resized: ev.AttemptResized) -> None:
+    attempt = ground.state.attempts[resized.attempt]
+    job = ground.state.jobs[attempt.job]
+    before = sum([share.tasks for share in attempt.nodes if not share.group])
+    ground.stop(attempt.id, Resized(before, resized.tasks))
+    job.resume = Resumption(attempt.pool, resized.tasks, resized.left_milli)
+    ground.show_resumption(job)
 
 
 def _place(ground: Ground, placed: ev.AttemptPlaced, entry: ev.Entry) -> None:
     state = ground.state
     job = state.jobs[placed.job]
     element = placed.element or 0
-    job.elements.take(element, placed.attempt)
+    if placed.part == 0:
+        job.elements.take(element, placed.attempt)
+    if placed.parts > 1:
+        job.parts.setdefault(element, []).append(placed.attempt)
+    ground.end_resumption(job)
     state.next_token = max(state.next_token, placed.token + 1)
     attempt = Attempt(
         placed.attempt,
@@ -51,6 +69,12 @@ def _place(ground: Ground, placed: ev.AttemptPlaced, entry: ev.Entry) -> None:
         placed.reason,
         placed.explanation,
         placed.end_basis,
+        groups=placed.groups,
+        part=placed.part,
+        parts=placed.parts,
+        rank_first=placed.rank_first,
+        tasks_total=placed.tasks_total,
+        left_milli=placed.left_milli,
     )
     state.attempts[attempt.id] = attempt
     record = state.sites[attempt.site]
@@ -87,9 +111,30 @@ def attempt_moved(ground: Ground, event: ev.AttemptMoved, entry: ev.Entry) -> No
         ground.move_attempt(attempt, event.state)
         if job.is_array:
             ground.show_array_state(job)
+        elif attempt.parts > 1:
+            _show_slowest_part(ground, job)
         else:
             ground.move_job(job, _JOB_STATE_OF[event.state])
     ground.changes.attempt(attempt)
+    ground.changes.job(job)
+
+
+def _show_slowest_part(ground: Ground, job: Job) -> None:
+    """A gang in parts is where the part is that got least far. It never goes back."""
+    states = [ground.state.attempts[part].state for part in job.parts[0]]
+    slowest = min(states, key=list(AttemptState).index)
+    after = _JOB_STATE_OF.get(slowest, job.state)
+    if after in JOB_MOVES[job.state]:
+        ground.move_job(job, after)
+
+
+def part_failed(ground: Ground, event: ev.PartFailed, entry: ev.Entry) -> None:
+    """The other parts of a gang are to stop, and what failed is remembered."""
+    job = ground.state.jobs[event.job]
+    element = event.element or 0
+    job.failed_part[element] = event.reason
+    ground.stop_element(job, element, PartEnded(event.attempt))
+    job.note(entry.at_ms, f"{event.attempt} failed, its other parts stop")
     ground.changes.job(job)
 
 
@@ -110,6 +155,7 @@ def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> No
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    _leave_parts(job, attempt)
     offers.note_end(ground, attempt, entry.at_ms)
     job.note(entry.at_ms, f"{attempt.id} ended: {event.reason.sentence()}")
     if event.started_ms and not job.started_ms:
@@ -129,6 +175,7 @@ def attempt_lost(ground: Ground, event: ev.AttemptLost, entry: ev.Entry) -> None
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    _leave_parts(job, attempt)
     offers.note_end(ground, attempt, entry.at_ms)
     job.note(entry.at_ms, f"{attempt.id} was lost: {event.reason.sentence()}")
     record = ground.state.sites[attempt.site]
@@ -155,6 +202,18 @@ def attempt_settled(ground: Ground, event: ev.AttemptSettled, entry: ev.Entry) -
     ground.changes.attempt(attempt)
     ground.changes.job(job)
     ground.archive(job)
+
+
+def _leave_parts(job: Job, attempt: Attempt) -> None:
+    """A part is over; while others live, one of them stands for the element."""
+    if attempt.parts == 1:
+        return
+    others = job.parts[attempt.element]
+    others.remove(attempt.id)
+    if not others:
+        del job.parts[attempt.element]
+    elif job.elements.live[attempt.element] == attempt.id:
+        job.elements.live[attempt.element] = others[0]
 
 
 def _meter(ground: Ground, attempt: Attempt, job: Job, usage: Usage, cost_microcny: int) -> None:

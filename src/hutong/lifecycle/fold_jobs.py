@@ -5,7 +5,7 @@ from hutong.lifecycle.elements import Elements
 from hutong.lifecycle.ground import Ground
 from hutong.lifecycle.records import Job
 from hutong.lifecycle.rows import ElementRow
-from hutong.model.reasons import CancelledByUser
+from hutong.model.reasons import CancelledByUser, Resized
 from hutong.model.states import TERMINAL_JOB_STATES, JobState
 from hutong.model.tenant import ancestors
 
@@ -45,11 +45,11 @@ def cancel_requested(ground: Ground, event: ev.CancelRequested, entry: ev.Entry)
     job = ground.state.jobs[event.job]
     if event.element is not None:
         job.cancelled_elements[event.element] = event.by
-        ground.stop(job.elements.live.get(event.element), CancelledByUser(event.by))
+        ground.stop_element(job, event.element, CancelledByUser(event.by))
     else:
         job.cancelled_by = event.by
-        for attempt in job.elements.live.values():
-            ground.stop(attempt, CancelledByUser(event.by))
+        for element in job.elements.live:
+            ground.stop_element(job, element, CancelledByUser(event.by))
         if job.is_array:
             job.elements.end_all_queued(JobState.CANCELLED)
     job.note(entry.at_ms, f"{event.by} asked to cancel it")
@@ -63,6 +63,11 @@ def job_requeued(ground: Ground, event: ev.JobRequeued, entry: ev.Entry) -> None
     element = event.element or 0
     tries = job.elements.tries[element]
     tries.count(event.reason.failure)
+    job.failed_part.pop(element, None)
+    if isinstance(event.reason, Resized):
+        tries.resized += 1
+    else:
+        ground.end_resumption(job)
     job.elements.give_back(element)
     job.reason = event.reason
     if job.is_array:
@@ -79,6 +84,7 @@ def element_ended(ground: Ground, event: ev.ElementEnded, entry: ev.Entry) -> No
     job = ground.state.jobs[event.job]
     job.elements.end(event.element, event.state)
     job.cancelled_elements.pop(event.element, None)
+    job.failed_part.pop(event.element, None)
     ground.show_array_state(job)
     ground.refresh(job)
     ground.changes.job(job)
@@ -99,6 +105,8 @@ def job_ended(ground: Ground, event: ev.JobEnded, entry: ev.Entry) -> None:
         ground.move_job(job, event.state)
     job.reason = event.reason
     job.ended_ms = entry.at_ms
+    job.failed_part.clear()
+    ground.end_resumption(job)
     for level in ancestors(job.spec.tenant):
         state.open_jobs[level] -= 1
     ground.scheduler.dequeue(job.id)

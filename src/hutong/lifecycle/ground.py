@@ -7,7 +7,7 @@ from hutong.lifecycle.timers import Timers
 from hutong.model.errors import refuse
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.limits import REPLICA_NAMES
-from hutong.model.reasons import ArrayLimit, AwaitsJobs, CancelledByUser, NotBefore, Preempted
+from hutong.model.reasons import ArrayLimit, AwaitsJobs, EndedReason, NotBefore
 from hutong.model.states import (
     ATTEMPT_MOVES,
     JOB_MOVES,
@@ -161,6 +161,9 @@ class Ground:
                 accelerator=attempt.accelerator,
                 end_basis=attempt.end_basis,
                 rate_microcny_per_hour=attempt.rate_microcny_per_hour,
+                groups=attempt.groups,
+                resizable=job.spec if _is_resizable(job) else None,
+                left_milli=attempt.left_milli,
                 grace_ms=job.spec.grace_ms,
                 running_ms=attempt.began_ms,
                 checkpoint_ms=job.spec.checkpoint_ms,
@@ -170,7 +173,22 @@ class Ground:
             )
         )
 
-    def stop(self, attempt_id: AttemptId | None, why: CancelledByUser | Preempted) -> None:
+    def show_resumption(self, job: Job) -> None:
+        """Tell the scheduler how a job that is being resized goes on, if it is."""
+        self.scheduler.resume(job.id, job.resume)
+
+    def end_resumption(self, job: Job) -> None:
+        """A job goes on, or does not: either way its place is held no longer."""
+        if job.resume is not None:
+            job.resume = None
+            self.show_resumption(job)
+
+    def stop_element(self, job: Job, element: int, why: EndedReason) -> None:
+        """What lives of an element is to end, all parts of it."""
+        for attempt in job.live_parts(element):
+            self.stop(attempt, why)
+
+    def stop(self, attempt_id: AttemptId | None, why: EndedReason) -> None:
         """A live attempt is to end, for the first cause given."""
         attempt = self.state.attempts.get(attempt_id) if attempt_id else None
         if attempt is None or attempt.stop is not None or not attempt.is_live:
@@ -182,3 +200,9 @@ class Ground:
         record.unsent.pop(attempt.id, None)
         self.mark_stopping(attempt)
         self.changes.attempt(attempt)
+
+
+def _is_resizable(job: Job) -> bool:
+    """Whether attempts of a job may be stopped to go on at another size."""
+    elastic = job.spec.elastic
+    return elastic is not None and elastic.resize and not job.is_array

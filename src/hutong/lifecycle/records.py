@@ -8,7 +8,7 @@ import msgspec
 
 from hutong.lifecycle.elements import Elements
 from hutong.lifecycle.rows import AttemptRow, JobRow
-from hutong.model.attempt import AttemptOrder, NodeShare
+from hutong.model.attempt import AttemptOrder, GroupPlace, NodeShare, OrderGroup, held_by
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import EndedReason, PlaceReason
@@ -17,6 +17,7 @@ from hutong.model.states import FINAL_ATTEMPT_STATES, AttemptState, JobState
 from hutong.model.supply import Inventory, Site, cost_microcny
 from hutong.model.tenant import Usage
 from hutong.scheduler.plan import Explanation
+from hutong.scheduler.records import Resumption
 
 STORY_LINES = 32
 
@@ -24,7 +25,9 @@ STORY_LINES = 32
 class Job(msgspec.Struct):
     """A job that is not over, or whose meter is not settled.
 
-    `unsettled` counts its attempts that are live, or lost and not yet told of.
+    `unsettled` counts its attempts that are live, or lost and not yet told of. `parts` are the live
+    parts of elements that are split over sites, of which `elements.live` names one; `failed_part`
+    why the first of them failed. `resume` is how a gang that was resized goes on.
     """
 
     id: JobId
@@ -48,6 +51,9 @@ class Job(msgspec.Struct):
     ended_ms: int = 0
     unsettled: int = 0
     story: list[tuple[int, str]] = []
+    parts: dict[int, list[AttemptId]] = {}
+    failed_part: dict[int, EndedReason] = {}
+    resume: Resumption | None = None
 
     @property
     def is_array(self) -> bool:
@@ -62,6 +68,12 @@ class Job(msgspec.Struct):
         if self.spec.array and self.spec.array.max_parallel:
             return max(0, min(queued, self.spec.array.max_parallel - len(self.elements.live)))
         return queued
+
+    def live_parts(self, element: int) -> list[AttemptId]:
+        """The live attempts of an element: one, or the parts of a gang that is split."""
+        if element in self.parts:
+            return list(self.parts[element])
+        return [self.elements.live[element]] if element in self.elements.live else []
 
     def note(self, at_ms: int, what: str) -> None:
         """Add a line to the story; the store's journal has all of it, this the newest."""
@@ -135,6 +147,12 @@ class Attempt(msgspec.Struct):
     checkpointed_ms: int = 0
     checkpoint_noted_ms: int = 0
     stop_ms: int = 0
+    groups: tuple[GroupPlace, ...] = ()
+    part: int = 0
+    parts: int = 1
+    rank_first: int = 0
+    tasks_total: int = 0
+    left_milli: int = 1000
 
     @property
     def saved_ms(self) -> int:
@@ -154,7 +172,11 @@ class Attempt(msgspec.Struct):
 
     def held(self) -> Amount:
         """What all its tasks hold together."""
-        return self.needs.times(self.tasks)
+        return held_by(self.nodes, self.needs, self.groups)
+
+    def needs_of(self, share: NodeShare) -> Amount:
+        """What each task of a share holds."""
+        return self.groups[share.group - 1].needs if share.group else self.needs
 
     def duration_ms(self) -> int:
         """How long it ran, by the site's clock; 0 if it never did."""
@@ -199,6 +221,9 @@ class Attempt(msgspec.Struct):
             self.reason,
             self.explanation,
             self.priority,
+            self.groups,
+            self.part,
+            self.parts,
         )
 
     def order(self, job: Job) -> AttemptOrder:
@@ -225,6 +250,16 @@ class Attempt(msgspec.Struct):
             array_first=array.first if array else None,
             array_step=array.step if array else None,
             checkpoint_ms=spec.checkpoint_ms,
+            groups=tuple(
+                [
+                    OrderGroup(group.name, place, group.program)
+                    for group, place in zip(spec.groups, self.groups, strict=False)
+                ]
+            ),
+            part=self.part,
+            parts=self.parts,
+            rank_first=self.rank_first,
+            tasks_total=self.tasks_total,
         )
 
 

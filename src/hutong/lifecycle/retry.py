@@ -41,7 +41,8 @@ def _cancelled(case: Case) -> JobState | None:
 
 
 def _too_many_attempts(case: Case) -> JobState | None:
-    return JobState.FAILED if case.tries.attempts >= ATTEMPTS_PER_ELEMENT else None
+    attempts = case.tries.attempts - case.tries.resized
+    return JobState.FAILED if attempts >= ATTEMPTS_PER_ELEMENT else None
 
 
 def _exit_code_not_listed(case: Case) -> JobState | None:

@@ -5,7 +5,7 @@ The store writes these in the transaction of the journal entries that changed th
 
 import msgspec
 
-from hutong.model.attempt import NodeShare
+from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.classes import NORMAL
 from hutong.model.ids import AttemptId, JobId, PoolId, SiteId, TenantId
 from hutong.model.reasons import EndedReason, PlaceReason
@@ -78,6 +78,9 @@ class AttemptRow(msgspec.Struct, frozen=True):
     reason: EndedReason | None = None
     explanation: Explanation | None = None
     priority: str = NORMAL
+    groups: tuple[GroupPlace, ...] = ()
+    part: int = 0
+    parts: int = 1
 
 
 class ElementRow(msgspec.Struct, frozen=True):

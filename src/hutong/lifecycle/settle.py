@@ -9,7 +9,7 @@ from hutong.lifecycle.turn import Turn
 from hutong.model.ids import JobId
 from hutong.model.job import Dependency, DependencyKind
 from hutong.model.reasons import DeadlinePassed, DependencyFailed, EndedReason
-from hutong.model.states import TERMINAL_JOB_STATES, JobState
+from hutong.model.states import TERMINAL_JOB_STATES, FailureClass, JobState
 
 
 def settle_attempt(turn: Turn, attempt: Attempt, reason: EndedReason) -> None:
@@ -17,6 +17,10 @@ def settle_attempt(turn: Turn, attempt: Attempt, reason: EndedReason) -> None:
     job = turn.state.jobs[attempt.job]
     element = attempt.element if job.is_array else None
     cancelling = bool(job.cancelled_by) or attempt.element in job.cancelled_elements
+    if attempt.parts > 1 and job.parts.get(attempt.element):
+        _settle_part(turn, job, attempt, reason)
+        return
+    reason = job.failed_part.get(attempt.element, reason)
     tries = job.elements.tries[attempt.element]
     verdict = judge(Case(job.spec.retry, tries, reason, cancelling))
     if verdict.state is None:
@@ -29,6 +33,17 @@ def settle_attempt(turn: Turn, attempt: Attempt, reason: EndedReason) -> None:
     if not over and _past_deadline(job, turn.now_ms):
         # The deadline came while elements ran; those that still wait can start no more.
         end_job(turn, job, JobState.CANCELLED, DeadlinePassed(job.spec.deadline_ms))
+
+
+def _settle_part(turn: Turn, job: Job, attempt: Attempt, reason: EndedReason) -> None:
+    """A part is over while others live: the first that fails takes the others with it."""
+    element = attempt.element
+    if reason.failure is FailureClass.NONE or element in job.failed_part:
+        return
+    named = element if job.is_array else None
+    turn.emit(ev.PartFailed(job.id, attempt.id, reason, named))
+    for other in job.live_parts(element):
+        turn.poke(turn.state.attempts[other].site)
 
 
 def end_element(turn: Turn, job: Job, element: int, state: JobState, reason: EndedReason) -> None:

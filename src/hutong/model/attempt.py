@@ -31,6 +31,17 @@ class GroupPlace(msgspec.Struct, frozen=True):
     accelerator: str = ""
 
 
+def held_by(
+    nodes: tuple[NodeShare, ...], needs: Amount, groups: tuple[GroupPlace, ...] = ()
+) -> Amount:
+    """What all tasks of an attempt hold together."""
+    held = needs.times(sum([share.tasks for share in nodes if not share.group]))
+    for share in nodes:
+        if share.group:
+            held = held.plus(groups[share.group - 1].needs.times(share.tasks))
+    return held
+
+
 class OrderGroup(msgspec.Struct, frozen=True):
     """A further group of a gang as a site gets it. Without a `program` it runs the order's."""
 

@@ -10,7 +10,10 @@ JobId = NewType("JobId", str)
 """`j` and a number that only grows at one hub: `j42`."""
 
 AttemptId = NewType("AttemptId", str)
-"""`<hub>-<job>-<number>` or, for an array's element, `<hub>-<job>-<element>-<number>`."""
+"""`<hub>-<job>-<number>` or, for an array's element, `<hub>-<job>-<element>-<number>`.
+
+Of a gang that is split over sites, parts after the first end in `.<part>`.
+"""
 
 SiteId = NewType("SiteId", str)
 PoolId = NewType("PoolId", str)
@@ -58,11 +61,28 @@ def job_number(job: JobId) -> int:
     return int(job[1:])
 
 
-def attempt_id(hub: HubId, job: JobId, element: int | None, number: int) -> AttemptId:
+def attempt_id(
+    hub: HubId, job: JobId, element: int | None, number: int, part: int = 0
+) -> AttemptId:
     """Name the `number`-th attempt (from 1) of a job, or of one `element` of an array."""
+    last = f"{number}.{part}" if part else f"{number}"
     if element is None:
-        return AttemptId(f"{hub}-{job}-{number}")
-    return AttemptId(f"{hub}-{job}-{element}-{number}")
+        return AttemptId(f"{hub}-{job}-{last}")
+    return AttemptId(f"{hub}-{job}-{element}-{last}")
+
+
+def split_attempt(attempt: AttemptId) -> tuple[str, int, int]:
+    """Split an attempt's id into what it is an attempt of, its number and its part.
+
+    A number that is none counts as 0.
+    """
+    of, _, last = attempt.rpartition("-")
+    number, _, part = last.partition(".")
+    return of, _plain_number(number), _plain_number(part)
+
+
+def _plain_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def split_node(node: NodeId) -> tuple[SiteId, str]:

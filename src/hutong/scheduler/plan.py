@@ -66,7 +66,8 @@ class Placement(msgspec.Struct, frozen=True):
 
     `pool`, `accelerator` and what follows are those of the gang itself, the rate is that of all its
     tasks; `groups` are its further groups. A gang that is split over sites has one placement a
-    part, one after the other, from `part` 0 to `parts` - 1.
+    part, one after the other, from `part` 0 to `parts` - 1. `left_milli` is how much of the job's
+    work it has to do, in thousandths.
     """
 
     job: JobId
@@ -84,6 +85,7 @@ class Placement(msgspec.Struct, frozen=True):
     groups: tuple[GroupPlace, ...] = ()
     part: int = 0
     parts: int = 1
+    left_milli: int = 1000
 
 
 class Preemption(msgspec.Struct, frozen=True):

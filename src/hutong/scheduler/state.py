@@ -21,7 +21,13 @@ from hutong.scheduler.demand import Demand, Entry
 from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.match import Matcher
 from hutong.scheduler.plan import Deferral, Explanation, Plan
-from hutong.scheduler.records import AcceleratorCatalog, QueuedJob, RunningAttempt, SiteStatus
+from hutong.scheduler.records import (
+    AcceleratorCatalog,
+    QueuedJob,
+    Resumption,
+    RunningAttempt,
+    SiteStatus,
+)
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.supply import Supply, note_loss
 from hutong.scheduler.tenant_share import TenantShare, standing
@@ -46,6 +52,7 @@ class SchedulerState:
         self._truncated_at = 0
         self._making_room: dict[AttemptId, JobId] = {}
         self._preempting: dict[JobId, int] = {}
+        self._resuming: dict[JobId, Resumption] = {}
 
     # Supply
 
@@ -247,6 +254,16 @@ class SchedulerState:
         if running_ms:
             self._transfers.arrive(attempt)
 
+    def resume(self, job: JobId, how: Resumption | None) -> None:
+        """Say how a job that is being resized goes on, and keep its place until it does.
+
+        None says that it does no more, or has.
+        """
+        if how is None:
+            self._resuming.pop(job, None)
+        else:
+            self._resuming[job] = how
+
     def running_count(self) -> int:
         """Attempts that hold capacity."""
         return len(self._supply.running)
@@ -259,7 +276,7 @@ class SchedulerState:
         self._tenants.now_ms = now_ms
         return Snapshot(
             now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting,
-            self._calendar,
+            self._calendar, self._resuming,
         )  # fmt: skip
 
     def remember(self, plan: Plan) -> None:

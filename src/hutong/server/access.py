@@ -93,4 +93,6 @@ def newest_attempt(store: Store, job: JobId, element: int | None) -> AttemptRow 
         newest = page[-1]
         if len(page) < LIST_ROWS:
             break
+    if newest is not None and newest.part:  # of a split gang the part with rank 0
+        return store.attempt(AttemptId(newest.id.removesuffix(f".{newest.part}"))) or newest
     return newest

@@ -108,7 +108,7 @@ def _used(machine: HubMachine, record: SiteRecord) -> Used:
         if attempt is None or not attempt.is_live:
             continue
         for share in attempt.nodes:
-            held = attempt.needs.times(share.tasks)
+            held = attempt.needs_of(share).times(share.tasks)
             used[share.node] = used.get(share.node, Amount()).plus(held)
     return used
 

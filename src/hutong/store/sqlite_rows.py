@@ -5,6 +5,7 @@ from itertools import chain
 
 from hutong.lifecycle.events import Entry, JobAccepted
 from hutong.lifecycle.rows import AttemptRow, ElementRow, JobRow
+from hutong.model.attempt import held_by
 from hutong.model.ids import TenantId, job_number
 from hutong.store.codec import encoded
 from hutong.store.meter import metered_duration_ms
@@ -54,7 +55,7 @@ def attempt_values(rows: Iterable[AttemptRow], number_of: TenantNumber) -> list[
     values: list[Value] = []
     for row in rows:
         duration_ms = metered_duration_ms(row)
-        held = row.needs.times(sum(share.tasks for share in row.nodes))
+        held = held_by(row.nodes, row.needs, row.groups)
         values += (
             row.id,
             job_number(row.job),

@@ -13,11 +13,12 @@ from hutong.lifecycle.events import (
     JobAccepted,
     JobEnded,
     JobRequeued,
+    PartFailed,
     PlanDecided,
 )
 from hutong.model.ids import AttemptId, JobId
 
-OfJob = JobAccepted | CancelRequested | JobRequeued | ElementEnded | JobEnded
+OfJob = JobAccepted | CancelRequested | PartFailed | JobRequeued | ElementEnded | JobEnded
 OfAttempt = AttemptMoved | AttemptEnded | AttemptLost | AttemptSettled
 
 
@@ -40,7 +41,10 @@ def jobs_of(event: AnyEvent) -> tuple[JobId, ...]:
         placed = [placement.job for placement in event.placements]
         stopped = [job_of(line.attempt) for line in event.preemptions]
         stopped_for = [line.by for line in event.preemptions]
-        return tuple(dict.fromkeys([*placed, *stopped, *stopped_for]))
+        resized = [job_of(line.attempt) for line in event.resizes]
+        resized_for = [line.by for line in event.resizes if line.by is not None]
+        concerned = [*placed, *stopped, *stopped_for, *resized, *resized_for]
+        return tuple(dict.fromkeys(concerned))
     return ()
 
 
@@ -54,4 +58,5 @@ def part_for(event: AnyEvent, job: JobId) -> AnyEvent:
         preemptions=tuple(
             line for line in event.preemptions if job in (job_of(line.attempt), line.by)
         ),
+        resizes=tuple(line for line in event.resizes if job in (job_of(line.attempt), line.by)),
     )

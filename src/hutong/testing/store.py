@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from hutong.lifecycle.events import AnyEvent, Entry, JobAccepted
 from hutong.lifecycle.rows import AttemptRow, ElementRow, JobRow
+from hutong.model.attempt import held_by
 from hutong.model.errors import refuse
 from hutong.model.ids import AttemptId, JobId, TenantId
 from hutong.model.job import JobSpec
@@ -229,7 +230,7 @@ class MemoryStore:
             is_inside = query.since_ms <= row.ended_ms < query.until_ms
             if not duration_ms or not is_inside or not is_below(row.tenant, query.tenant):
                 continue
-            held = row.needs.times(sum(share.tasks for share in row.nodes))
+            held = held_by(row.nodes, row.needs, row.groups)
             used = (
                 1,
                 duration_ms,
