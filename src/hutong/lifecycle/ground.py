@@ -7,7 +7,7 @@ from hutong.lifecycle.timers import Timers
 from hutong.model.errors import refuse
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.limits import REPLICA_NAMES
-from hutong.model.reasons import ArrayLimit, AwaitsJobs, EndedReason, NotBefore
+from hutong.model.reasons import ArrayLimit, AwaitsJobs, EndedReason, NotBefore, Preempted
 from hutong.model.states import (
     ATTEMPT_MOVES,
     JOB_MOVES,
