@@ -165,14 +165,14 @@ class Fitting:
             self.lasting = True
             return -1
         row = lane.index.tightest(self._need, self._allowed)
-        if row < 0:
-            if not len(self._allowed) and not lane.owned:
+        if row < 0 and not len(self._allowed):
+            if not lane.owned:
                 self.lasting = True
                 remember(lane.live, key, lane.live.growth)
             return -1
         while row >= 0 and lane.holds and self._is_barred(row):
             row = lane.index.tightest(self._need, self._allowed)
-        if row < 0 and self._fence is not None:
+        if row < 0 and self._fence is not None and lane.index.tightest(self._need, NO_MASK) >= 0:
             self.held_by = self._fence.barred_by
         return row
 
