@@ -33,13 +33,26 @@ class Blocked:
         self._board = cycle.board
         self._profile = cycle.profile
         self._reserved_classes: dict[str, bool] = {}
+        self._deferred: dict[int, bool] = {}
         self.classes_left = 0
         """Less urgent classes with jobs: each has a claim to one reservation."""
 
-    def defer(self, head: Head, look: Look) -> None:
+    def defer(self, head: Head, look: Look) -> bool:
         """Make or keep room for a group's next jobs as far as they are entitled to, and say why
-        it waits.
+        it waits. Returns whether the job after the first is still to have its turn.
         """
+        if self._profile.backfill != "conservative":
+            self._defer(head, look)
+            return False
+        before = len(self._cycle.reservations)
+        if head.group.name not in self._deferred:
+            self._deferred[head.group.name] = True
+            self._defer(head, look)
+        else:
+            self._reserve(head, look, self._within_quota(head.group.entity, look)[0])
+        return len(self._cycle.reservations) == before + 1
+
+    def _defer(self, head: Head, look: Look) -> None:
         cycle, group, job = self._cycle, head.group, head.job
         share_milli = cycle.ledger.share_milli(group.entity)
         if not look.options:
@@ -116,17 +129,11 @@ class Blocked:
         return self._reserve(head, look, usable)
 
     def _reserve(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
-        first: dict[int, Start] = {}
-        while self._may_reserve(head):
-            best = self._best_start(look, usable)
-            if best is None:
-                break
-            at, found = best
-            start = self._hold(head, look, at, found)
-            first = first or {at: start}
-            if self._profile.backfill != "conservative" or not head.skip():
-                break
-        return first
+        best = self._best_start(look, usable) if self._may_reserve(head) else None
+        if best is None:
+            return {}
+        at, found = best
+        return {at: self._hold(head, look, at, found)}
 
     def _may_reserve(self, head: Head) -> bool:
         """Whether the group's next job gets one of the profile's reservations.

@@ -26,7 +26,7 @@ from hutong.scheduler.fit import (
 from hutong.scheduler.gang_layout import fitting
 from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import Added, Outlook
-from hutong.scheduler.reserve import Found, Hold, Holder, earliest
+from hutong.scheduler.reserve import Found, Hold, Holder, earliest, first_rows
 from hutong.scheduler.supply import BASES, clamp_time
 
 _MEMO_MAX = 4_096
@@ -120,12 +120,13 @@ class Fitting:
     """
 
     __slots__ = (
-        "_allowed", "_end_ms", "_fence", "_lane", "_need", "_option", "_tasks", "exhausted",
-        "fits_count", "held_by", "lasting",
+        "_allowed", "_end_ms", "_fence", "_in_order", "_lane", "_need", "_option", "_tasks",
+        "exhausted", "fits_count", "held_by", "lasting",
     )  # fmt: skip
 
     def __init__(self, board: "Board", option: Option, tasks: int) -> None:
         lane = board.lane(option.columns)
+        self._in_order = board.in_order
         self._lane = lane
         self._option = option
         self._tasks = tasks
@@ -145,6 +146,10 @@ class Fitting:
             by_row = capacity(Room(lane.columns), option.need, self._tasks)
             if int(by_row.sum()) >= self._tasks:
                 self.held_by = Holder(lane.closed_by, 0)
+        elif self._in_order:
+            shares = self._first()
+            if shares:
+                return shares
         else:
             if option.nodes_needed == 1:
                 row = self._row()
@@ -156,6 +161,22 @@ class Fitting:
                     return shares
         self.exhausted = True
         return ()
+
+    def _first(self) -> Sequence[Share]:
+        """The first nodes that hold the gang: the ones that a reservation for it would be on."""
+        option, lane, tasks = self._option, self._lane, self._tasks
+        by_row = capacity(Room(lane.columns), option.need, tasks)
+        self.fits_count = min(int(by_row.sum()), tasks)
+        if self.fits_count < tasks:
+            self.lasting = not lane.owned
+            return ()
+        for hold in lane.holds:
+            if self._end_ms > hold.start_ms:
+                by_row[hold.rows] = np.minimum(by_row[hold.rows], hold.left(option.need, tasks))
+                if int(by_row.sum()) < tasks:
+                    self.held_by = hold.holder
+                    return ()
+        return first_rows(by_row, tasks, option.columns.domains)
 
     def _row(self) -> int:
         """The tightest node that holds the whole gang, or -1."""
@@ -218,10 +239,14 @@ class Fitting:
 
 
 class Board:
-    """Every pool as the cycle leaves it so far."""
+    """Every pool as the cycle leaves it so far.
 
-    def __init__(self, now_ms: int) -> None:
+    With `in_order` jobs take the first nodes that hold them rather than the tightest.
+    """
+
+    def __init__(self, now_ms: int, *, in_order: bool = False) -> None:
         self.now_ms = now_ms
+        self.in_order = in_order
         self._lanes: dict[int, Lane] = {}
 
     def lane(self, columns: PoolColumns) -> Lane:
@@ -270,7 +295,9 @@ class Board:
         lane = self.lane(option.columns)
         if lane.reserved is None:
             lane.reserved = Reserved(len(lane.columns.ids))
-        lane.holds.append(Hold(holder, found, option.need, run_ms=option.span_ms))
+        hold = Hold(holder, found, option.need, run_ms=option.span_ms)
+        hold.make_room(lane.holds)
+        lane.holds.append(hold)
         lane.reserved.add(found.rows, found.tasks, option.need)
         lane.trail = (*lane.trail, (option.need, tasks, option.span_ms))
 
@@ -300,7 +327,8 @@ class Board:
         """The earliest time a gang fits an option's pool beside the reservations made so far."""
         lane = self.lane(option.columns)
         outlook = self.outlook(option.columns)
-        key = (lane.trail, option.need, tasks, (option.within, option.layout))
+        stay_ms = option.ready_ms + option.bound_ms
+        key = (lane.trail, option.need, tasks, stay_ms, (option.within, option.layout))
         memo = lane.live.memo
         lasting = lane.pristine and outlook.valid_until_ms > self.now_ms
         if lasting and (known := memo.get(key)) is not None and known[0] == lane.live.version:
@@ -309,7 +337,7 @@ class Board:
         found = earliest(
             lane.columns, outlook, option.need, tasks,
             holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
-            how=option if option.laid else None,
+            stay_ms=stay_ms, in_order=self.in_order, how=option if option.laid else None,
         )  # fmt: skip
         if lasting and (found is None or found.start_ms > self.now_ms):
             remember(lane.live, key, (lane.live.version, found))

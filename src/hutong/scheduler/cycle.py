@@ -143,8 +143,11 @@ class Cycle:
                 order.placed(cursor)
                 if job == until:
                     return
+            elif self._blocked.defer(cursor.head(), look):
+                if job == until:
+                    return
+                order.passed_over(cursor)
             else:
-                self._blocked.defer(cursor.head(), look)
                 if extra is not None and _is_like(cursor, extra, until):
                     return
                 order.drop_shape(cursor)

@@ -271,6 +271,10 @@ class ClassOrder:
         """
         self._renew(cursor, left=cursor.advance(), charged=True)
 
+    def passed_over(self, cursor: Cursor) -> None:
+        """Go on behind the next job of the queue just peeked at, which waits."""
+        self._renew(cursor, left=cursor.advance(), charged=False)
+
     def drop_shape(self, cursor: Cursor) -> None:
         """Look no more at jobs like the next one of the queue just peeked at."""
         self._renew(cursor, left=cursor.drop_shape(), charged=False)
