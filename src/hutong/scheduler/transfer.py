@@ -180,6 +180,10 @@ class Transfers:
         """Whether an input is on its way to a site already."""
         return (name, site) in self._pairs
 
+    def is_known(self, name: str, site: SiteId) -> bool:
+        """Whether an input was learnt to be at a site."""
+        return site in self._replicas.get(name, ())
+
     def way(self, item: DataInput, site: SiteId) -> tuple[Pair, Link]:
         """The link over which an input comes to a site: `_HERE` where it need not come.
 
