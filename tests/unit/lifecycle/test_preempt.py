@@ -34,6 +34,12 @@ def start(world: World, *specs: JobSpec) -> list[AttemptOrder]:
     return list(orders)
 
 
+def pass_time(world: World, ms: int) -> None:
+    """Time passes in which the site is heard."""
+    world.now_ms += ms
+    world.report()
+
+
 def saved(world: World, order: AttemptOrder, at_ms: int) -> None:
     """The site saw the job write down its state."""
     known = world.machine.state.attempts[order.attempt]
@@ -61,9 +67,9 @@ def urgent(**fields: object) -> JobSpec:
 
 def test_a_checkpoint_makes_the_older_of_two_the_cheaper_victim(world: World) -> None:
     (old,) = start(world, spec(needs=cores(2)))
-    world.after(10 * MINUTE_MS)
+    pass_time(world, 10 * MINUTE_MS)
     (young,) = start(world, spec(needs=cores(2)))
-    world.after(5 * MINUTE_MS)
+    pass_time(world, 5 * MINUTE_MS)
     saved(world, old, world.now_ms - 1_000)
     world.submit(urgent())
     world.cycle()
@@ -73,10 +79,10 @@ def test_a_checkpoint_makes_the_older_of_two_the_cheaper_victim(world: World) ->
 
 def test_of_one_attempt_a_checkpoint_a_minute_is_written_down(world: World) -> None:
     (order,) = start(world, spec())
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     times = []
     for _ in range(10):
-        world.after(CHECKPOINT_GAP_MS // 4)
+        pass_time(world, CHECKPOINT_GAP_MS // 4)
         times.append(world.now_ms - 5)
         saved(world, order, times[-1])
         saved(world, order, times[-1])
@@ -85,19 +91,19 @@ def test_of_one_attempt_a_checkpoint_a_minute_is_written_down(world: World) -> N
 
 def test_a_checkpoint_that_was_heard_late_is_not_taken_for_an_older_one(world: World) -> None:
     (order,) = start(world, spec())
-    world.after(5 * MINUTE_MS)
+    pass_time(world, 5 * MINUTE_MS)
     saved(world, order, world.now_ms - 1_000)
-    world.after(5 * MINUTE_MS)
+    pass_time(world, 5 * MINUTE_MS)
     saved(world, order, world.now_ms - 9 * MINUTE_MS)
     assert len(checkpoints(world)) == 1
 
 
 def test_a_clock_that_is_ahead_makes_no_checkpoint_in_the_future(world: World) -> None:
     (order,) = start(world, spec())
-    world.after(5 * MINUTE_MS)
+    pass_time(world, 5 * MINUTE_MS)
     noted_ms = world.now_ms
     saved(world, order, world.now_ms + 20 * MINUTE_MS)
-    world.after(2 * MINUTE_MS)
+    pass_time(world, 2 * MINUTE_MS)
     attempt = world.machine.state.attempts[order.attempt]
     assert (attempt.saved_ms, attempt.checkpointed_ms) == (noted_ms, noted_ms + 20 * MINUTE_MS)
     saved(world, order, attempt.checkpointed_ms)
@@ -113,9 +119,9 @@ def test_an_observation_with_a_checkpoint_below_zero_is_refused(world: World) ->
 
 def test_what_is_known_of_checkpoints_survives_a_restart(world: World) -> None:
     (old,) = start(world, spec(needs=cores(2)))
-    world.after(10 * MINUTE_MS)
+    pass_time(world, 10 * MINUTE_MS)
     start(world, spec(needs=cores(2)))
-    world.after(5 * MINUTE_MS)
+    pass_time(world, 5 * MINUTE_MS)
     saved(world, old, world.now_ms - 1_000)
     loaded = type(world.machine)(load_catalog())
     loaded.load(world.machine.dump())
@@ -139,7 +145,7 @@ def make_room(world: World, order: AttemptOrder) -> JobId:
 
 def test_a_victim_gets_its_grace_and_its_end_says_for_whom(world: World) -> None:
     (order,) = start(world, spec(needs=cores(4), grace_ms=7_000))
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     (job,) = world.submit(urgent())
     world.cycle()
     (stop,) = world.report().stop
@@ -151,7 +157,7 @@ def test_a_victim_gets_its_grace_and_its_end_says_for_whom(world: World) -> None
 
 def test_a_preempted_job_keeps_its_place_and_loses_no_retry(world: World) -> None:
     (order,) = start(world, spec(needs=cores(4)))
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     job = make_room(world, order)
     (later,) = world.submit(spec(needs=cores(4)))
     world.finish(order.attempt, Fenced())
@@ -174,9 +180,9 @@ def test_an_element_of_an_array_keeps_its_place_too(world: World) -> None:
     world.cycle()
     first, second = world.report().start
     world.begin(first)
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     world.begin(second)
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     world.submit(urgent())
     world.cycle()
     (stop,) = world.report().stop
@@ -193,7 +199,7 @@ def test_an_element_of_an_array_keeps_its_place_too(world: World) -> None:
 
 def test_a_victim_that_ends_by_itself_in_its_grace_is_not_preempted(world: World) -> None:
     (order,) = start(world, spec(needs=cores(4)))
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     make_room(world, order)
     world.finish(order.attempt, Completed())
     assert world.state_of(order.job) == JobState.SUCCEEDED.value
@@ -206,7 +212,7 @@ def test_nobody_else_is_stopped_after_a_restart_while_room_is_being_made() -> No
     world = World()
     world.join(nodes=2)
     start(world, spec(needs=cores(4)), spec(needs=cores(4)))
-    world.after(MINUTE_MS)
+    pass_time(world, MINUTE_MS)
     world.submit(urgent())
     world.cycle()
     assert len(victims(world)) == 1
