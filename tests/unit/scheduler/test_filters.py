@@ -48,6 +48,11 @@ CASES: dict[str, tuple[tuple[AcceleratorNeed, ...], dict[str, Any], dict[str, An
     "owner": ((chips(1),), {"owners": ("other",)}, {"owners": ("city",)}),
     "site": ((chips(1),), {"sites": ("tj",)}, {"sites": ("bj", "tj")}),
     "pool": ((chips(1),), {"pools": ("bj/cpu",)}, {"pools": ("bj/gpu",)}),
+    "terms": (
+        (chips(1),),
+        {"commercial": Commercial(allowed=False)},
+        {"commercial": Commercial(terms=(Terms.ON_DEMAND,))},
+    ),
     "node_size": ((chips(9),), {}, {"alternatives": (chips(8),)}),
     "gang_size": ((chips(8),), {"tasks": 5}, {"tasks": 4}),
     "link": (
@@ -69,8 +74,14 @@ CASES: dict[str, tuple[tuple[AcceleratorNeed, ...], dict[str, Any], dict[str, An
 
 
 def one_pool() -> World:
-    """A site in Beijing with four nodes of eight chips at 10 CNY an hour, cut off from Wuhu."""
+    """A site in Beijing with four nodes of eight chips at 10 CNY an hour, cut off from Wuhu.
+
+    They are nodes of an offer, as many as it has.
+    """
     world = World().pool("bj/gpu", nodes=4, chips=8, software=TORCH, price=price(chip=10))
+    whole = world.inventory("bj")
+    offer = Offer(PoolId("bj/gpu"), Terms.ON_DEMAND, 4, 0, price(chip=10))
+    world.state.put_inventory(SiteId("bj"), Inventory(whole.pools, whole.nodes, (offer,)))
     world.state.put_link(link("cn-beijing", "cn-wuhu", mbit_per_s=0))
     return world
 

@@ -101,10 +101,14 @@ class World:
         del self._pools[site][PoolId(path)]
         self._put_inventory(site)
 
-    def _put_inventory(self, site: SiteId) -> None:
-        pools = self._pools[site].values()
+    def inventory(self, site: str) -> Inventory:
+        """What a site has."""
+        pools = self._pools[SiteId(site)].values()
         nodes = tuple(node for _, members in pools for node in members)
-        self.state.put_inventory(site, Inventory(tuple(pool for pool, _ in pools), nodes))
+        return Inventory(tuple(pool for pool, _ in pools), nodes)
+
+    def _put_inventory(self, site: SiteId) -> None:
+        self.state.put_inventory(site, self.inventory(site))
 
     def status(self, site: str, status: SiteStatus) -> None:
         """Change whether a site takes work."""
