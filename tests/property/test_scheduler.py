@@ -178,7 +178,7 @@ def fingerprint(world: World) -> Any:
         for c in snapshot.supply.order
     ]  # fmt: skip
     queue = [
-        (queue.priority, queue.entity.id, [(e.job, e.available, e.held) for e in queue])
+        (queue.priority, queue.entity.id, sorted((e.seq, e.job, e.available) for e in queue))
         for queue in snapshot.demand.queues.values()
     ]
     held = {

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hutong.model.classes import weaker_from
-from hutong.model.ids import TenantId
+from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import OverQuota, WaitReason
 from hutong.scheduler.estimate import (
     UNKNOWN_MS,
@@ -15,6 +15,7 @@ from hutong.scheduler.estimate import (
 )
 from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
+from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
 from hutong.scheduler.order import Head
 from hutong.scheduler.plan import Explanation, Preemption, Reservation
 from hutong.scheduler.preempt.choose import cheapest_eviction
@@ -63,6 +64,8 @@ class Blocked:
             )  # fmt: skip
             return
         usable, overs = self._within_quota(group.entity, look)
+        entry = head.entry
+        elements = head.count(LOOKED_AT) if has_offers(look) else 0
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}
         outcome = look.outcome
@@ -72,13 +75,20 @@ class Blocked:
         option = look.options[outcome.at]
         spacing = spacing_ms(option, look.match.jobs_count)
         start = outcome.start
-        if not known:
+        if not known and start.start_ms != UNKNOWN_MS:
             start = Start(start.start_ms + spacing * look.blocked_groups, start.basis)
         reasons: tuple[WaitReason, ...]
         if usable:
             note_ahead(self._board, option, look.shape.tasks)
             ahead = look.blocked_groups
             reasons = waits_for(look, overs, held_by, ahead=ahead, outcome=outcome)
+            if elements:
+                cycle.wants.append(
+                    Want(
+                        group.name, entry.job, group.entity, look, usable, outcome.at,
+                        start.start_ms, spacing, elements, entry.submitted_ms or cycle.now_ms,
+                    )
+                )  # fmt: skip
         else:
             start = self._quota_start(group.entity, overs)
             reasons = tuple(overs)
@@ -88,6 +98,20 @@ class Blocked:
             start=start, spacing_ms=spacing,
         )  # fmt: skip
         look.blocked_groups += bool(usable)
+
+    def may_claim(self, priority: str) -> bool:
+        """Whether a blocked job of a class could still get room reserved or vacated."""
+        if self._profile.backfill == "none" and not self._profile.preemption:
+            return False
+        left = self._profile.reservations_count - len(self._cycle.reservations)
+        return left > (self.classes_left if priority in self._reserved_classes else 0)
+
+    def pass_over(self, look: Look, job: JobId) -> None:
+        """Where nobody may overtake, close the pools that a blocked shape could use."""
+        if self._profile.backfill == "none":
+            for option in look.options:
+                lane = self._board.lane(option.columns)
+                lane.closed_by = lane.closed_by or job
 
     def _within_quota(self, entity: Entity, look: Look) -> tuple[list[int], list[OverQuota]]:
         """The options, by position, that quotas leave, and the quotas in the way of the others."""
@@ -140,6 +164,8 @@ class Blocked:
 
         One is left for each class still to come, as long as this class has had its own.
         """
+        if self._cycle.snapshot.supply.is_promised(head.job):
+            return True
         left = self._profile.reservations_count - len(self._cycle.reservations)
         if head.group.priority in self._reserved_classes:
             return left > self.classes_left

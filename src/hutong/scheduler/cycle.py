@@ -25,6 +25,7 @@ from hutong.scheduler.fit import Share
 from hutong.scheduler.gang import Gangs, Piece, base
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
+from hutong.scheduler.offers import Verdict, Want, decide, has_offers, tell
 from hutong.scheduler.order import ClassOrder, Cursor, Passed
 from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan, Preemption, Reservation
 from hutong.scheduler.profile import Profile
@@ -32,11 +33,15 @@ from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.tenants import Entity, Ledger
 
+DEFERRALS = 256
+"""So many blocked groups are explained one by one, the first in the order (see `forecast`)."""
+
 
 def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
     """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
     cycle = Cycle(snapshot, profile)
     cycle.run()
+    snapshot.demand.passed_over = cycle.passed_over
     return cycle.plan()
 
 
@@ -58,6 +63,8 @@ class Cycle:
         self.reservations: list[Reservation] = []
         self.deferrals: list[Deferral] = []
         self.started: list[tuple[Entity, Ending]] = []
+        self.wants: list[Want] = []
+        self.passed_over: dict[int, Shape] = {}
         self.truncated = False
         self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
         self._looks: dict[Shape, Look] = {}
@@ -90,15 +97,27 @@ class Cycle:
 
     def plan(self) -> Plan:
         """What was decided."""
+        shares_milli = self.ledger.shares_milli()
+        verdict = self.scale()
         return Plan(
             placements=tuple(self.placements),
             preemptions=tuple(self.preemptions),
             reservations=tuple(self.reservations),
             deferrals=tuple(self.deferrals),
-            shares_milli=self.ledger.shares_milli(),
+            shares_milli=shares_milli,
             truncated=self.truncated,
             domestic_milli=self.ambient.domestic_milli,
+            scalings=verdict.scalings,
+            look_again_ms=verdict.look_again_ms,
+            passed_over=len(self.passed_over),
         )
+
+    def scale(self) -> Verdict:
+        """Start nodes of offers for what is blocked. Comes last: it charges the ledger on paper."""
+        verdict = decide(self.wants, self.snapshot.supply, self.board, self.ledger, self.profile)
+        served = dict(verdict.served)
+        self.deferrals = [tell(line, served.get(line.group)) for line in self.deferrals]
+        return verdict
 
     def look(self, shape: Shape) -> Look:
         """What this cycle knows of a shape."""
@@ -134,23 +153,37 @@ class Cycle:
         `extra` is the queue that it is in.
         """
         limit = self.profile.placements_count
+        asked = _shape_of(extra, until)
         order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
         while not self.truncated and (cursor := order.peek()) is not None:
-            look, job = self.look(cursor.group.shape), cursor.job
+            look, job, shape = self.look(cursor.group.shape), cursor.job, cursor.shape
             if not look.blocked and len(self.placements) >= limit:
                 self.truncated = True
             elif not look.blocked and self._place(cursor, look):
                 order.placed(cursor)
                 if job == until:
                     return
+            elif look.blocked and shape != asked and self._is_enough(cursor, look):
+                self._blocked.pass_over(look, job)
+                self._passed.add(shape)
+                self.passed_over[shape] = cursor.group.shape
             elif self._blocked.defer(cursor.head(), look):
                 if job == until:
                     return
                 order.passed_over(cursor)
             else:
-                if extra is not None and _is_like(cursor, extra, until):
+                if cursor.queue is extra and shape == asked:
                     return
                 order.drop_shape(cursor)
+
+    def _is_enough(self, cursor: Cursor, look: Look) -> bool:
+        """Whether so many groups are explained that all jobs of a blocked shape are passed over.
+
+        What could still claim room, or have nodes started for it, is not.
+        """
+        if len(self.deferrals) < DEFERRALS or self._blocked.may_claim(cursor.queue.priority):
+            return False
+        return not has_offers(look) or len(self.wants) >= DEFERRALS
 
     def _place(self, cursor: Cursor, look: Look) -> bool:
         """Start the group's next job where it fits best; says whether it fitted anywhere."""
@@ -222,8 +255,8 @@ class Cycle:
         return told[1], told[2]
 
 
-def _is_like(cursor: Cursor, extra: Queue, job: JobId | None) -> bool:
-    """Whether the next job of a cursor is of the queue and the shape of one job."""
-    if cursor.queue is not extra or cursor.entry is None:
-        return False
-    return any(entry.job == job and entry.shape == cursor.entry.shape for entry in extra)
+def _shape_of(queue: Queue | None, job: JobId | None) -> int:
+    """The number of the shape of one job of a queue; -1 for none."""
+    if queue is None:
+        return -1
+    return next(entry.shape for entry in queue if entry.job == job)

@@ -46,6 +46,7 @@ class Entry(msgspec.Struct, gc=False):
     available: int
     max_parallel: int
     held: WaitReason | None = None
+    submitted_ms: int = 0
 
     @property
     def eligible(self) -> bool:
@@ -156,6 +157,18 @@ class Queue:
                 if _place(other) >= place:
                     return found
                 found += other.available
+        return found
+
+    def elements_before(self, entry: Entry) -> int:
+        """How many elements of any shape come before an entry."""
+        place = _place(entry)
+        found = 0
+        for block in self.blocks:
+            if _place(block.entries[-1]) < place:
+                found += block.elements
+            else:
+                found += sum([e.available for e in block.entries if _place(e) < place])
+                break
         return found
 
     def elements_until(self, slack: int) -> int:
@@ -276,6 +289,8 @@ class Demand:
         self.queues: dict[int, Queue] = {}
         self.elements = 0
         self.order = "fair"
+        self.passed_over: dict[int, Shape] = {}
+        """Shapes that the last cycle passed over, by number."""
         self._numbers: dict[tuple[str, str], int] = {}
         self._next = 0
 
@@ -290,7 +305,7 @@ class Demand:
         parallel = spec.array.max_parallel if spec.array else 0
         entry = Entry(
             job.job, job.seq, slack_of(shape, self.order), queue.index, number, max(available, 0),
-            parallel,
+            parallel, submitted_ms=job.submitted_ms,
         )  # fmt: skip
         self.entries[job.job] = entry
         queue.members += 1

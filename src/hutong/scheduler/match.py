@@ -121,7 +121,7 @@ class Matcher:
         self._supply = supply
         self._catalog = catalog
         self._version = -1
-        self._profile = Profile()
+        self.profile = Profile()
         self._facts: PoolFacts | None = None
         self._matches: dict[Shape, Match] = {}
         self._domestic: dict[str, bool] = {}
@@ -153,9 +153,9 @@ class Matcher:
             self._version = self._supply.version
             self._facts = PoolFacts(self._supply, self._catalog)
             self._matches.clear()
-        if profile is not self._profile and _weights(profile) != _weights(self._profile):
+        if profile is not self.profile and _weights(profile) != _weights(self.profile):
             self._matches.clear()
-        self._profile = profile
+        self.profile = profile
         found = self._matches.get(shape)
         if found is not None and (not found.varies or (ambient and found.holds(ambient))):
             return found

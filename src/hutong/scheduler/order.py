@@ -15,6 +15,7 @@ Jobs of shapes that fit nowhere any more are passed over. A queue notices when i
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heapreplace
+from itertools import tee
 
 import numpy as np
 
@@ -107,6 +108,12 @@ class Cursor:
         return self.entry.job
 
     @property
+    def shape(self) -> int:
+        """The number of the next job's shape."""
+        assert self.entry is not None
+        return self.entry.shape
+
+    @property
     def group(self) -> Group:
         """The group of the next job."""
         assert self.entry is not None
@@ -164,6 +171,16 @@ class Head:
     def seq(self) -> int:
         """Its place by age."""
         return self.entry.seq
+
+    def count(self, most: int) -> int:
+        """How many elements there are from here on, counted up to `most`."""
+        self._alike, ahead = tee(self._alike)
+        found = self._left
+        for entry in ahead:
+            if found >= most:
+                break
+            found += entry.available
+        return min(found, most)
 
     def skip(self) -> bool:
         """Go on to the next job, or element of it. Says whether there is one."""
@@ -235,7 +252,8 @@ class ClassOrder:
     def __init__(self, cursors: Iterable[Cursor], ledger: Ledger, *, fair: bool) -> None:
         self._ledger = ledger
         self._root = _Branch(None)
-        leaves = _fair_leaves(cursors) if fair else _one_leaf(cursors)
+        going = [cursor for cursor in cursors if cursor.entry is not None]
+        leaves = _fair_leaves(going) if fair else _one_leaf(going)
         for leaf in leaves.values():
             heapify(leaf.heap)
         _link(self._root, leaves, ledger)

@@ -152,8 +152,10 @@ class Plan(msgspec.Struct, frozen=True):
     """The outcome of one cycle. `shares_milli` are the tenants' dominant shares after it,
     `domestic_milli` of a thousand accelerators that work after it are domestic.
 
-    Every group that waits after it has a deferral, unless it is `truncated`: then the plan was full
-    before the turn of some groups came, and the next cycle goes on with them. `look_again_ms` is
+    The first groups that wait after it have a deferral. Further ones were passed over together, as
+    no job of their shapes fits anywhere; `passed_over` counts such shapes, and the state tells of
+    their jobs when asked. Where it is `truncated` the plan was full before the turn of some groups
+    came, and the next cycle goes on with them. `look_again_ms` is
     when time alone could make the next one decide something new of offers, 0 for never.
     """
 
@@ -167,6 +169,7 @@ class Plan(msgspec.Struct, frozen=True):
     scalings: tuple[Scaling, ...] = ()
     domestic_milli: int = 0
     look_again_ms: int = 0
+    passed_over: int = 0
 
 
 class Place(msgspec.Struct, frozen=True):

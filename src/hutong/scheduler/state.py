@@ -19,6 +19,7 @@ from hutong.scheduler.audit import audit
 from hutong.scheduler.calendar import Calendar, choose, taken_by
 from hutong.scheduler.demand import Demand, Entry
 from hutong.scheduler.estimate import UNKNOWN_MS
+from hutong.scheduler.forecast import Forecast
 from hutong.scheduler.match import Matcher
 from hutong.scheduler.plan import Deferral, Explanation, Plan
 from hutong.scheduler.records import (
@@ -49,6 +50,7 @@ class SchedulerState:
         self._transfers = self._matcher.transfers
         self._calendar = Calendar()
         self._deferrals: dict[int, Deferral] = {}
+        self._forecast: Forecast | None = None
         self._truncated_at = 0
         self._making_room: dict[AttemptId, JobId] = {}
         self._preempting: dict[JobId, int] = {}
@@ -286,6 +288,7 @@ class SchedulerState:
         """
         if not plan.truncated:
             self._deferrals.clear()
+        self._forecast = None
         self._deferrals.update({deferral.group: deferral for deferral in plan.deferrals})
         self._truncated_at = len(plan.placements) if plan.truncated else 0
         for preemption in plan.preemptions:
@@ -312,11 +315,15 @@ class SchedulerState:
             limit = entry.max_parallel
             return _plain(group.name, job, ArrayLimit(limit) if limit else NotConsidered())
         known = self._deferrals.get(group.name)
-        if known is None and self._truncated_at:
+        if known is not None:
+            return self._behind(known, entry, now_ms)
+        if self._demand.passed_over.get(entry.shape) is group.shape:
+            if self._forecast is None:
+                self._forecast = Forecast(self.snapshot(now_ms), self._matcher.profile)
+            return self._forecast.why(entry)
+        if self._truncated_at:
             return _plain(group.name, job, CycleFull(self._truncated_at))
-        if known is None:
-            return _plain(group.name, job, NotConsidered())
-        return self._behind(known, entry, now_ms)
+        return _plain(group.name, job, NotConsidered())
 
     def _behind(self, known: Deferral, entry: Entry, now_ms: int) -> Deferral:
         ahead = self._demand.queues[entry.queue].before(entry)

@@ -1,0 +1,1 @@
+"""Benchmarks of the scheduling core: `make bench-scheduler`."""
