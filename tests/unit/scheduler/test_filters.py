@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from hutong.model.job import DataInput, DomesticRule
+from hutong.model.ids import PoolId, SiteId
+from hutong.model.job import Commercial, DataInput, DomesticRule, Terms
 from hutong.model.reasons import NoPoolMatches, NoSites
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
-from hutong.model.supply import SoftwareVersion
+from hutong.model.supply import Inventory, Offer, SoftwareVersion
 from hutong.scheduler.filters import FILTERS
 from tests.unit.scheduler.worlds import (
     A100,
