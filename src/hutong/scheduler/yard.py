@@ -1,7 +1,6 @@
 """Yards: the nodes of one offer that run nothing, those that are coming, and those it could add.
 
-Jobs are packed on them on paper, to find out how many more nodes are needed. A fraction of a chip
-takes whole chips here as soon as it is the first on one, which errs on the side of one node more.
+Jobs are packed on them on paper, to find out how many more nodes are needed.
 """
 
 from hutong.model.ids import NodeId
@@ -17,14 +16,14 @@ _PLENTY = 2**40
 class Bin:
     """One node as it is filled on paper. `node` is None for one that is not there yet."""
 
-    __slots__ = ("closed", "cpu", "mem", "milli", "node", "ready_ms", "used")
+    __slots__ = ("chips", "closed", "cpu", "mem", "node", "ready_ms", "used")
 
     def __init__(self, columns: PoolColumns, node: NodeId | None, ready_ms: int) -> None:
         self.node = node
         self.ready_ms = ready_ms
         self.cpu = columns.cpu_total
         self.mem = columns.mem_total
-        self.milli = len(columns.caps) * WHOLE_MILLI
+        self.chips: list[int] = columns.caps.tolist()
         self.used = False
         self.closed = False
 
@@ -38,9 +37,9 @@ class Bin:
         if need.mem > 0:
             count = min(count, self.mem // need.mem)
         if need.chips:
-            count = min(count, self.milli // (need.chips * WHOLE_MILLI))
+            count = min(count, self.chips.count(WHOLE_MILLI) // need.chips)
         elif need.milli:
-            count = min(count, self.milli // WHOLE_MILLI * (WHOLE_MILLI // need.milli))
+            count = min(count, sum([left // need.milli for left in self.chips]))
         return max(count, 0)
 
     def take(self, need: Need, tasks: int) -> None:
@@ -49,10 +48,10 @@ class Bin:
         self.closed |= need.exclusive
         self.cpu -= need.cpu * tasks
         self.mem -= need.mem * tasks
-        if need.chips:
-            self.milli -= need.chips * WHOLE_MILLI * tasks
-        elif need.milli:
-            self.milli -= -(-tasks // (WHOLE_MILLI // need.milli)) * WHOLE_MILLI
+        for _ in range(tasks * (need.chips or 1) if need.milli else 0):
+            least = WHOLE_MILLI if need.chips else need.milli
+            left, chip = min([(left, at) for at, left in enumerate(self.chips) if left >= least])
+            self.chips[chip] = left - least
 
 
 class Yard:
@@ -95,9 +94,9 @@ class Yard:
 
 def _pack(bins: list[Bin], need: Need, tasks: int, *, whole: bool) -> int:
     held = [(one.holds(need, tasks), one) for one in bins]
-    alone = [(one.milli, one.cpu, at) for at, (count, one) in enumerate(held) if count >= tasks]
+    alone = [one for count, one in held if count >= tasks]
     if alone:
-        one = bins[min(alone)[2]]
+        one = min(alone, key=lambda one: (sum(one.chips), one.cpu))
         one.take(need, tasks)
         return one.ready_ms
     if whole or sum(count for count, _ in held) < tasks:
