@@ -104,6 +104,14 @@ def _pool(shape: Shape, facts: PoolFacts, rows: list[int]) -> str:
     return f"{_list(shape.constraints.pools)} asked, {_have(found)}"
 
 
+def _terms(shape: Shape, facts: PoolFacts, rows: list[int]) -> str:
+    offers = [facts.order[row].offer for row in rows]
+    found = _have([offer.terms.value for offer in offers if offer is not None])
+    if not shape.commercial.allowed:
+        return f"no commercial capacity asked, {found}"
+    return f"{_list([terms.value for terms in shape.commercial.terms])} asked, {found}"
+
+
 def _node_size(shape: Shape, facts: PoolFacts, rows: list[int]) -> str:
     """Every resource that no node of these pools has enough of, else the task as a whole."""
     parts = []
@@ -150,6 +158,7 @@ _TELLERS: dict[str, Teller] = {
     "owner": _owner,
     "site": _site,
     "pool": _pool,
+    "terms": _terms,
     "node_size": _node_size,
     "gang_size": _gang_size,
     "link": _link,

@@ -74,15 +74,16 @@ CASES: dict[str, tuple[tuple[AcceleratorNeed, ...], dict[str, Any], dict[str, An
 }
 
 
-def one_pool() -> World:
+def one_pool(name: str = "") -> World:
     """A site in Beijing with four nodes of eight chips at 10 CNY an hour, cut off from Wuhu.
 
-    They are nodes of an offer, as many as it has.
+    For the case of terms they are nodes of an offer, as many as it has.
     """
     world = World().pool("bj/gpu", nodes=4, chips=8, software=TORCH, price=price(chip=10))
     whole = world.inventory("bj")
     offer = Offer(PoolId("bj/gpu"), Terms.ON_DEMAND, 4, 0, price(chip=10))
-    world.state.put_inventory(SiteId("bj"), Inventory(whole.pools, whole.nodes, (offer,)))
+    offers = (offer,) if name == "terms" else ()
+    world.state.put_inventory(SiteId("bj"), Inventory(whole.pools, whole.nodes, offers))
     world.state.put_link(link("cn-beijing", "cn-wuhu", mbit_per_s=0))
     return world
 
@@ -94,7 +95,7 @@ def test_every_filter_has_a_case() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_job_that_falls_to_a_filter_is_told_its_name(name: str) -> None:
     alternatives, fields, _ = CASES[name]
-    world = one_pool()
+    world = one_pool(name)
     job = world.job(*alternatives, **fields)
     deferral = deferral_of(world.cycle(), job)
     (reason,) = deferral.reasons
@@ -107,7 +108,7 @@ def test_a_job_that_falls_to_a_filter_is_told_its_name(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_job_that_meets_a_filter_passes_it(name: str) -> None:
     alternatives, fields, passing = CASES[name]
-    world = one_pool()
+    world = one_pool(name)
     changed = {**fields, **passing}
     job = world.job(*changed.pop("alternatives", alternatives), **changed)
     assert started(world.cycle()) == [job]
