@@ -241,6 +241,23 @@ class NodesStarting(Reason, frozen=True, tag="waiting.starting"):
         return f"It waits for {self.nodes} node(s) of {self.pool} that a provider is starting."
 
 
+class NeighboursBar(Reason, frozen=True, tag="waiting.affinity"):
+    """No node with room lies as its affinity to other jobs asks.
+
+    `labels` are those of the other jobs, `level` how far a place reaches; `apart` keeps away.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided", *_ENDINGS, *_SUPPLY)
+    labels: str
+    level: str
+    apart: bool
+
+    def sentence(self) -> str:
+        if self.apart:
+            return f"It keeps off every {self.level} where a job with {self.labels} runs."
+        return f"It needs a {self.level} where a job with {self.labels} runs, and none has room."
+
+
 # Why a placed job is where it is
 
 
@@ -459,6 +476,7 @@ WaitReason = (
     | NoPoolMatches
     | NodesStarting
     | Booked
+    | NeighboursBar
 )
 PlaceReason = BestCandidate | OnlyCandidate
 EndedReason = (

@@ -149,7 +149,7 @@ class PoolColumns:
     __slots__ = (
         "caps", "chips", "closed", "codes", "cpu_total", "debt", "domains", "down", "draining",
         "free_cpu", "free_mem", "growth", "ids", "index", "mem_total", "memo", "node", "offer",
-        "pool", "ready", "ready_count", "shares", "shrunk", "slots", "version", "whole",
+        "paths", "pool", "ready", "ready_count", "shares", "shrunk", "slots", "version", "whole",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, nodes: list[Node]) -> None:
@@ -167,6 +167,7 @@ class PoolColumns:
         self.mem_total = clamp(pool.node.memory_mib)
         self.caps = np.array(caps, np.int16)
         self.ids: list[NodeId] = [node.id for node in nodes]
+        self.paths: list[tuple[str, ...]] = [node.domains for node in nodes]
         self.node = np.zeros((count, layout.COLUMNS), np.int64)
         self.node[:, layout.CPU] = self.cpu_total
         self.node[:, layout.MEM] = self.mem_total

@@ -19,6 +19,7 @@ from hutong.model.classes import ClassRule, rank_of
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
+from hutong.scheduler.affinity import Labels
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
 from hutong.scheduler.preempt.loss import note
 from hutong.scheduler.records import RunningAttempt, SiteStatus
@@ -78,6 +79,7 @@ class Supply:
         self.nodes: dict[NodeId, tuple[PoolColumns, int]] = {}
         self.running: dict[AttemptId, Running] = {}
         self.by_number: dict[int, Running] = {}
+        self.labels = Labels()
         self.class_codes: dict[str, int] = {}
         self.total = Amount()
         self.version = 0
@@ -182,6 +184,8 @@ class Supply:
         self.renew_charge(running)
         self.running[attempt.attempt] = running
         self.by_number[running.number] = running
+        if attempt.labels:
+            self.labels.add(running)
         self._at_site.setdefault(attempt.site, {})[attempt.attempt] = running
         for share in running.shares:
             if share.node.node in self.booting:  # it is not, if something runs there
@@ -227,6 +231,8 @@ class Supply:
         if running is None:
             return None
         del self.by_number[running.number]
+        if running.attempt.labels:
+            self.labels.remove(running)
         self.growth += 1
         self.changes += 1
         del self._at_site[running.attempt.site][attempt]
