@@ -109,7 +109,7 @@ def _terms(shape: Shape, facts: PoolFacts, rows: list[int]) -> str:
     found = _have([offer.terms.value for offer in offers if offer is not None])
     if not shape.commercial.allowed:
         return f"no commercial capacity asked, {found}"
-    return f"{_list([terms.value for terms in shape.commercial.terms])} asked, {found}"
+    return f"{_list(tuple(terms.value for terms in shape.commercial.terms))} asked, {found}"
 
 
 def _node_size(shape: Shape, facts: PoolFacts, rows: list[int]) -> str:
