@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hutong.model.ids import JobId
+from hutong.scheduler.added import AddedShares, described
 from hutong.scheduler.columns import Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import (
     NO_MASK,
@@ -25,7 +26,7 @@ from hutong.scheduler.fit import (
 )
 from hutong.scheduler.gang_layout import fitting
 from hutong.scheduler.match import Option
-from hutong.scheduler.outlook import Added, Outlook
+from hutong.scheduler.outlook import Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest, first_rows
 from hutong.scheduler.supply import BASES, clamp_time
 
@@ -48,7 +49,7 @@ class Lane:
         self.owned = False
         self.holds: list[Hold] = []
         self.reserved: Reserved | None = None
-        self.added: list[Added] = []
+        self.added: AddedShares | None = None
         self.evicted: Rows = _NO_ROWS
         self.outlook: Outlook | None = None
         self.rough: Outlook | None = None
@@ -276,11 +277,14 @@ class Board:
         end_ms = clamp_time(now_ms + option.span_ms)
         bound_ms = now_ms + option.ready_ms + option.bound_ms
         basis = BASES.index(option.basis)
-        for row, tasks in shares:
-            parts = index.take(row, need, tasks)
-            lane.added.append(Added(end_ms, basis, row, tasks, need, parts))
-            for hold in lane.holds:
-                if bound_ms > hold.start_ms:
+        if lane.added is None:
+            lane.added = AddedShares(lane.columns)
+        placed, freed = lane.added.room_for(len(shares))
+        placed[:] = described(need, end_ms, basis)
+        index.place(need, shares, placed, freed)
+        for hold in lane.holds:
+            if bound_ms > hold.start_ms:
+                for row, tasks in shares:
                     hold.use(row, need, tasks)
         lane.outlook = None
 
@@ -353,7 +357,7 @@ class Board:
             and kept.valid_until_ms > self.now_ms
         ):
             return kept
-        kept = Outlook(lane.live, self.now_ms, (), None)
+        kept = Outlook(lane.live, self.now_ms, None, None)
         remember(lane.live, "outlook", kept)
         return kept
 

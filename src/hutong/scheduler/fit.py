@@ -135,19 +135,20 @@ class Index:
         )
         return self._rows[:found], self._tasks[:found]
 
-    def take(self, row: int, need: Need, tasks: int) -> tuple[int, ...]:
-        """Account tasks on a row and say which parts of which chips they hold."""
+    def place(self, need: Need, shares: Sequence[Share], placed: Ints, freed: Small) -> None:
+        """Take what shares of a gang hold; `placed` and `freed` get what each will give back."""
         columns = self.columns
         columns.version += 1
         vector = self._vectors.get(need)
         if vector is None:
             vector = self._vectors[need] = vector_for(need, 1, 1, columns)
-        room = min(need.chips * tasks, len(columns.caps)) if need.chips else tasks
+        most = max([tasks for _, tasks in shares])
+        room = min(need.chips * most, len(columns.caps)) if need.chips else most
         parts = np.empty(room if need.milli else 0, np.int64)
-        found = active().nodes.take_indexed(
-            columns.node, columns.chips, self._where, self._count, vector, row, tasks, parts
-        )
-        return tuple(parts[:found].tolist())
+        active().nodes.place(
+            columns.node, columns.chips, self._where, self._count, vector,
+            np.array(shares, np.int64), parts, placed, freed,
+        )  # fmt: skip
 
 
 def vector_for(need: Need, tasks: int, per_node: int, columns: PoolColumns) -> Ints:

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows, Slots, Small
+from hutong.scheduler.added import AddedShares
+from hutong.scheduler.columns import Ints, Mask, PoolColumns, Rows, Slots, Small
 from hutong.scheduler.fit import Room
+from hutong.scheduler.kernels import layout
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI
 from hutong.scheduler.supply import BASES
 
@@ -47,31 +49,14 @@ class Ends(NamedTuple):
         return Ends._make(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names)
 
 
-class Added(NamedTuple):
-    """A share that was placed in the cycle: it has no slot yet."""
-
-    end_ms: int
-    basis: int
-    row: int
-    tasks: int
-    need: Need
-    parts: tuple[int, ...]
-
-
-def _ends_of_added(columns: PoolColumns, added: Sequence[Added]) -> Ends:
+def _ends_of_added(added: AddedShares) -> Ends:
     """What shares placed in the cycle give back."""
+    table = added.table
     return Ends(
-        np.array([item.row for item in added], np.int64),
-        np.array([item.need.cpu * item.tasks for item in added], np.int64),
-        np.array([item.need.mem * item.tasks for item in added], np.int64),
-        np.array([item.need.milli * item.tasks for item in added], np.int64),
-        np.array([len(item.parts) if item.need.chips else 0 for item in added], np.int64),
-        np.array([item.need.milli > 0 and not item.need.chips for item in added], np.bool_),
-        np.array([item.need.exclusive for item in added], np.bool_),
-        np.array([columns.chip_vector(item.parts) for item in added], np.int16).reshape(
-            len(added), len(columns.caps)
-        ),
-    )
+        table[:, layout.ADDED_ROW], table[:, layout.ADDED_CPU], table[:, layout.ADDED_MEM],
+        table[:, layout.ADDED_MILLI], table[:, layout.ADDED_WHOLE],
+        table[:, layout.ADDED_FRACTION] > 0, table[:, layout.ADDED_EXCLUSIVE] > 0, added.chips,
+    )  # fmt: skip
 
 
 def ends_of(slots: Slots, index: Rows) -> Ends:
@@ -158,7 +143,7 @@ class Outlook:
     )  # fmt: skip
 
     def __init__(
-        self, columns: PoolColumns, now_ms: int, added: Sequence[Added], evicted: Rows | None
+        self, columns: PoolColumns, now_ms: int, added: AddedShares | None, evicted: Rows | None
     ) -> None:
         known = _sorted_ends(columns)
         slots = columns.slots
@@ -174,9 +159,9 @@ class Outlook:
             if bool(stopping.any()):
                 self.valid_until_ms = 0
             order, times = _moved(order, times, stopping, now_ms)
-        self._added = _ends_of_added(columns, added) if added else None
+        self._added = _ends_of_added(added) if added else None
         if added:
-            ends = np.array([item.end_ms for item in added], np.int64)
+            ends = added.table[:, layout.ADDED_END]
             by_end = np.argsort(ends, kind="stable")
             at = times.searchsorted(ends[by_end], side="right")
             order = np.insert(order, at, -1 - by_end)
@@ -187,7 +172,7 @@ class Outlook:
         self._bases: Bases | None = None
         self.availability: object = None
         if added:
-            own = np.array([item.basis for item in added], np.int8)
+            own = added.table[:, layout.ADDED_BASIS].astype(np.int8)
             self._bases = np.maximum.accumulate(self._either(slots.basis, own))
 
     def __len__(self) -> int:

@@ -2,7 +2,8 @@
 
 `node` has one row a node, with the columns CPU to PART; PART is the most room on any chip that is
 not wholly free. `need` has the places NEED_CPU to NEED_CPU_TOTAL: what a task takes, how many tasks
-there are and how many of them an empty node holds.
+there are and how many of them an empty node holds. What a cycle places is a row with the columns
+ADDED_ROW to ADDED_EXCLUSIVE.
 """
 
 CPU = 0
@@ -33,3 +34,14 @@ STEPS = 17
 WHOLE_MILLI = 1000
 CHIP_SHIFT = 16
 MILLI_MASK = (1 << CHIP_SHIFT) - 1
+
+ADDED_ROW = 0
+ADDED_END = 1
+ADDED_BASIS = 2
+ADDED_CPU = 3
+ADDED_MEM = 4
+ADDED_MILLI = 5
+ADDED_WHOLE = 6
+ADDED_FRACTION = 7
+ADDED_EXCLUSIVE = 8
+ADDED_COLUMNS = 9

@@ -16,6 +16,11 @@ looking at rows that are too full.
 """
 
 from hutong.scheduler.kernels.layout import (
+    ADDED_CPU,
+    ADDED_MEM,
+    ADDED_MILLI,
+    ADDED_ROW,
+    ADDED_WHOLE,
     BEFORE,
     BLOCK,
     CHIP_SHIFT,
@@ -271,15 +276,26 @@ def give(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints
 
 
 @kernel
-def take_indexed(
-    node: Ints, chips: Small, where: Codes, count: Codes, need: Ints, row: int, tasks: int,
-    parts: Ints,
-) -> int:  # fmt: skip
-    """The same as `take`, and keep the index."""
-    leave(where, count, row)
-    found = take(node, chips, need, row, tasks, parts)
-    enter(node, where, count, row, need[NEED_CPU_TOTAL])
-    return found
+def place(
+    node: Ints, chips: Small, where: Codes, count: Codes, need: Ints, shares: Ints, parts: Ints,
+    placed: Ints, freed: Small,
+) -> None:  # fmt: skip
+    """Take what shares of a gang hold (rows of row and tasks), and keep the index.
+
+    `placed` and `freed` get what each will give back: columns as `layout` names them, and chips.
+    """
+    for at in range(shares.shape[0]):
+        row, tasks = shares[at, 0], shares[at, 1]
+        leave(where, count, row)
+        found = take(node, chips, need, row, tasks, parts)
+        enter(node, where, count, row, need[NEED_CPU_TOTAL])
+        placed[at, ADDED_ROW] = row
+        placed[at, ADDED_CPU] = need[NEED_CPU] * tasks
+        placed[at, ADDED_MEM] = need[NEED_MEM] * tasks
+        placed[at, ADDED_MILLI] = need[NEED_MILLI] * tasks
+        placed[at, ADDED_WHOLE] = found if need[NEED_CHIPS] > 0 else 0
+        for part in range(found):
+            freed[at, parts[part] >> CHIP_SHIFT] += parts[part] & MILLI_MASK
 
 
 @kernel
