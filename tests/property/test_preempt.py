@@ -65,11 +65,13 @@ def run_something(world: World, random: Random, pool: str, nodes: int) -> None:
     for row in chosen:
         held = sorted(columns.chips[row].tolist(), reverse=True)
         whole = sum(chip == 1000 for chip in held)
-        if count >= 1 and whole < count or 0 < count < 1 and held[0] < count * 1000:
+        if (count >= 1 and whole < count) or (0 < count < 1 and held[0] < count * 1000):
             return
         if columns.free_cpu[row] < spec.needs.cpu_milli or columns.closed[row]:
             return
-        if columns.free_mem[row] < spec.needs.memory_mib or (spec.exclusive and columns.shares[row]):
+        if columns.free_mem[row] < spec.needs.memory_mib or (
+            spec.exclusive and columns.shares[row]
+        ):
             return
     ran_ms = random.choice([0, 1, 5, 10, 20, 45, 90, 300]) * MINUTE_MS
     saved_ms = random.choice([0, 0, 0, ran_ms // 2])

@@ -221,5 +221,3 @@ def test_nobody_else_is_stopped_after_a_restart_while_room_is_being_made() -> No
     for machine in (world.machine, loaded):
         plan = machine.handle(do.RunCycle(), world.now_ms).answer
         assert plan.preemptions == ()  # type: ignore[attr-defined]
-
-

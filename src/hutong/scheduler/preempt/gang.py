@@ -29,7 +29,7 @@ ROWS_MAX = 192
 PART_VICTIMS_MAX = 12
 KNAPSACK_MAX = 50_000
 IMPROVEMENTS_MAX = 16
-_FIRST_ROWS = 24
+_MORE_ROWS = 8
 
 
 class Way(NamedTuple):
@@ -101,22 +101,18 @@ def cheapest_gang(
     Empty where that cannot be, or is not found.
     """
     gains = (survey.every - survey.base)[survey.rows[rows]]
-    chips, cpu = [prices[rows] for prices in survey.prices()]
-    order = np.lexsort((rows, cpu, chips))
+    first, each = [prices[rows] for prices in survey.prices()]
+    order = np.argsort(each, kind="stable")
     enough = int(np.searchsorted(np.cumsum(gains[order]), missing)) + 1
-    few = order[: max(2 * enough, _FIRST_ROWS)]
+    few = order[: enough + _MORE_ROWS]
     best = _solve_on(survey, rows[few], missing, running)
     if len(few) == len(order):
         return best
     wide = order
     if best:
-        spent = sum([victim.lost_accelerator_milli_ms for victim in best])
-        prices = chips
-        if not spent:
-            order, prices = order[chips[order] <= 0], cpu
-            spent = sum([victim.lost_cpu_milli_ms for victim in best])
-        least = prices[order] + _fill(prices[order], gains[order], missing - gains[order])
-        wide = order[least <= spent * (1 + 1e-9)]
+        upto = missing - gains[order]
+        least = np.maximum(first, each)[order] + _fill(each[order], gains[order], upto)
+        wide = order[least <= survey.spent(best) * (1 + 1e-9)]
     wide = wide[:ROWS_MAX]
     if len(np.setdiff1d(wide, few)):
         wider = _solve_on(survey, rows[wide], missing, running)

@@ -97,14 +97,16 @@ class Piece(NamedTuple):
 class Node(NamedTuple):
     """What is free on one node, with what is stopping gone and what is reserved taken off.
 
-    `kept_whole` are whole chips that reservations keep, `closed` is above 0 where an exclusive
-    attempt or reservation has it, `shares` counts what runs there, reservations included.
+    `whole` counts chips that are wholly free and `kept_whole` those that reservations keep, `closed`
+    is above 0 where an exclusive attempt or reservation has it, `shares` counts what runs there,
+    reservations included.
     """
 
     need: Need
     cpu: int
     mem: int
     chips: tuple[int, ...]
+    whole: int
     kept_whole: int
     shares: int
     closed: int
@@ -130,6 +132,9 @@ class Node(NamedTuple):
 
     def _by_chips(self, gone: Sequence[Piece]) -> int:
         need, chips = self.need, self.chips
+        if need.chips and not any(piece.is_shared for piece in gone):
+            whole = self.whole + sum([piece.whole for piece in gone])
+            return (whole - self.kept_whole) // need.chips
         if gone:
             columns = zip(chips, *[piece.chips for piece in gone], strict=True)
             chips = tuple([sum(column) for column in columns])
@@ -175,7 +180,10 @@ def cheapest(
     """
     if node.tasks(pieces, tasks) < tasks:
         return []
-    return _Search(node, pieces, tasks, allows).run()
+    needed = thinned(node, pieces, tasks)
+    if len(needed) == len(pieces):
+        return needed if allows([piece.victim for piece in needed]) else []
+    return _Search(node, pieces, tasks, allows).run(needed)
 
 
 def thinned(node: Node, pieces: Sequence[Piece], tasks: int) -> list[Piece]:
@@ -211,11 +219,11 @@ class _Search:
         self._covers = self._all_covers()
         self._best: list[Piece] = []
         self._key = (2**200, 0)
-        self._take(thinned(node, self._pieces, tasks))
         self._steps = 0
 
-    def run(self) -> list[Piece]:
-        """The cheapest choice."""
+    def run(self, first: list[Piece]) -> list[Piece]:
+        """The cheapest choice; `first` is some choice to begin with."""
+        self._take(first)
         self._walk(0, [], 0, (0, 0, 0), skipped=0)
         return self._best
 

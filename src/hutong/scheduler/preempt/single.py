@@ -1,9 +1,9 @@
 """Room for one more task: the node where making it loses least, exactly.
 
 Nodes are looked at in the order of their bounds; the search ends when no bound left is below the
-best that was found. On equal accelerator time the CPU time decides, then the number of attempts,
-then the later start, then the node that comes first; of nodes whose bounds equal the best loss,
-`TIES_MAX` are compared.
+best that was found. Accelerator time decides, then CPU time, the number of attempts, the later
+start, the node that comes first; of nodes whose bounds equal the best loss, `TIES_MAX` are
+compared.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 
 from hutong.scheduler.columns import Rows
 from hutong.scheduler.preempt.node import Victim, cheapest, key_of
-from hutong.scheduler.preempt.survey import Bounds, Survey
+from hutong.scheduler.preempt.survey import Floats, Survey
 from hutong.scheduler.supply import Running
 
 TIES_MAX = 16
@@ -21,25 +21,19 @@ ROWS_MAX = 1_024
 _FIRST = 32
 
 
-def cheapest_single(
-    survey: Survey, rows: Rows, running: dict[int, Running], ceiling: tuple[int, int] | None = None
-) -> list[Victim]:
-    """Who goes so that one of `rows` holds one more task; empty if none can.
+def cheapest_single(survey: Survey, rows: Rows, running: dict[int, Running]) -> list[Victim]:
+    """Who goes so that one of `rows` (positions in `survey.rows`) holds one more task.
 
-    `rows` are positions in `survey.rows`. Nothing that loses more than `ceiling`, accelerator and
-    CPU time, is looked for.
+    Empty if none can.
     """
-    bounds = survey.bounds()
+    bounds = survey.bounds()[rows]
     best: list[Victim] = []
     key = (0, 0)
-    most = ceiling
+    most = np.inf
     ties = 0
-    for looked, at in enumerate(in_order(Bounds(bounds.chips[rows], bounds.cpu[rows]))):
-        bound = (bounds.chips[rows[at]], bounds.cpu[rows[at]])
-        if most is not None and bound > most:
-            break
-        ties += bound == most
-        if looked >= ROWS_MAX or ties > TIES_MAX:
+    for looked, at in enumerate(in_order(bounds)):
+        ties += bool(bounds[at] == most)
+        if bounds[at] > most or ties > TIES_MAX or looked >= ROWS_MAX:
             break
         row = int(survey.rows[rows[at]])
         wanted = int(survey.base[row]) + 1
@@ -47,28 +41,20 @@ def cheapest_single(
         pieces = cheapest(survey.node(row), pieces, wanted, survey.allows)
         if pieces and (not best or key_of(pieces) < key):
             best, key = [piece.victim for piece in pieces], key_of(pieces)
-            most = _losses(best)
-            ties = 0
+            spent = survey.spent(best)
+            ties = ties if spent == most else 0
+            most = spent
     return best
 
 
-def in_order(bounds: Bounds) -> Iterator[int]:
-    """Positions by their bounds. The few smallest are found without sorting all."""
-    chips, cpu = bounds
-    if len(chips) <= 2 * _FIRST:
-        yield from np.lexsort((cpu, chips)).tolist()
+def in_order(bounds: Floats) -> Iterator[int]:
+    """Positions by their bounds, then by position. The few smallest come without a sort of all."""
+    if len(bounds) <= 2 * _FIRST:
+        yield from np.argsort(bounds, kind="stable").tolist()
         return
-    edge = np.partition(chips, _FIRST)[_FIRST]
-    below = np.flatnonzero(chips < edge)
-    yield from below[np.lexsort((cpu[below], chips[below]))].tolist()
-    tied = np.flatnonzero(chips == edge)
-    yield from tied[np.argsort(cpu[tied], kind="stable")].tolist()
-    above = np.flatnonzero(chips > edge)
-    yield from above[np.lexsort((cpu[above], chips[above]))].tolist()
-
-
-def _losses(victims: list[Victim]) -> tuple[int, int]:
-    return (
-        sum([victim.lost_accelerator_milli_ms for victim in victims]),
-        sum([victim.lost_cpu_milli_ms for victim in victims]),
-    )
+    edge = np.partition(bounds, _FIRST)[_FIRST]
+    below = np.flatnonzero(bounds < edge)
+    yield from below[np.argsort(bounds[below], kind="stable")].tolist()
+    yield from np.flatnonzero(bounds == edge).tolist()
+    above = np.flatnonzero(bounds > edge)
+    yield from above[np.argsort(bounds[above], kind="stable")].tolist()

@@ -9,7 +9,7 @@ on many nodes is counted once over all of them.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,10 @@ Floats = NDArray[np.float64]
 _EXACT = 2.0**52
 _SHORT = 1 - 2.0**-50
 """What a float may have rounded up is shortened by this, to stay a bound from below."""
+_SAFE = 1 - 2.0**-46
+"""The same for sums of many."""
 _SCANS_MAX = 24
 """After so many looks at single nodes the candidates are sorted by node."""
-
-
-class Bounds(NamedTuple):
-    """What one more task costs at least, by row: accelerator time and CPU time (milli-ms)."""
-
-    chips: Floats
-    cpu: Floats
 
 
 class Survey:
@@ -69,7 +64,6 @@ class Survey:
             self.every = self.capacity(self._roomiest())
             self.rows = np.flatnonzero(self.every > self.base)
         self._victims: dict[int, Victim | None] = {}
-        self._kept: tuple[Rows, Rows, Floats, list[tuple[Ints, Ints]]] | None = None
         self._scans = 0
         self._sorted: tuple[Rows, Rows] | None = None
 
@@ -89,17 +83,28 @@ class Survey:
         room = room_without(self.lane.columns, ends_of(self.slots, gone), fractions=fractions)
         return self._less_debt(room, gone)
 
-    def bounds(self) -> Bounds:
-        """What one more task costs at least on each row of `rows`, with all that is lost by it."""
-        slots = self.slots
-        found = [self._floor(weight) for weight in (slots.weight, slots.weight_cpu)]
-        return Bounds(*[np.maximum(least, np.ceil(rated)) for least, rated in found])
+    def bounds(self) -> Floats:
+        """What one more task costs at least on each row of `rows`, all that is lost by it counted.
 
-    def prices(self) -> Bounds:
-        """What each task costs at least that a row gains, with the row's share of what is lost."""
-        slots, gains = self.slots, (self.every - self.base)[self.rows]
-        found = [self._floor(weight) for weight in (slots.milli, slots.cpu)]
-        return Bounds(*[np.maximum(least / gains * _SHORT, rated) for least, rated in found])
+        In accelerator time (milli-ms), or in CPU time where no accelerator time would be lost.
+        """
+        slots = self.slots
+        return self._floor(slots.weight if self._in_chips else slots.weight_cpu)[0]
+
+    def spent(self, victims: Sequence[Victim]) -> int:
+        """What victims lose together, in the unit of `bounds`: their shares of it alike."""
+        if self._in_chips:
+            return sum([victim.lost_accelerator_milli_ms for victim in victims])
+        return sum([victim.lost_cpu_milli_ms for victim in victims])
+
+    def prices(self) -> tuple[Floats, Floats]:
+        """What a row's gain costs at least: the first task, and each one of them.
+
+        Of what is lost the row's share counts; in the unit of `bounds`.
+        """
+        first, each = self._floor(self.slots.milli if self._in_chips else self.slots.cpu)
+        gains = (self.every - self.base)[self.rows]
+        return first, np.maximum(each, first / gains * _SHORT)
 
     def pieces(self, row: int, running: dict[int, Running]) -> list[Piece]:
         """What the candidates on a row would give back there."""
@@ -135,17 +140,21 @@ class Survey:
 
     def _as_victim(self, running: Running) -> Victim | None:
         site = self.option.columns.pool.site
-        homes = [share.columns for share in running.shares if share.columns is not None]
-        if any(home.pool.site != site for home in homes):
-            return None
+        for share in running.shares:
+            if share.columns is not None and share.columns.pool.site != site:
+                return None
         ran, held = lost_ms(running.attempt, self.now_ms), running.held
-        slot = [share.slot for share in running.shares if share.columns is self.lane.live][:1]
         victim = Victim(
             running, held.accelerator_milli * ran, held.cpu_milli * ran,
-            began_ms(running.attempt),
-            reclaimed=not self.mandate.is_weaker(self.slots, np.array(slot, np.int64)).all(),
+            began_ms(running.attempt), reclaimed=self._is_reclaimed(running),
         )  # fmt: skip
         return victim if self.allows([victim]) else None
+
+    def _is_reclaimed(self, running: Running) -> bool:
+        if self.mandate.debtors is None:
+            return False
+        slots = [share.slot for share in running.shares if share.columns is self.lane.live]
+        return not bool(self.mandate.is_weaker(self.slots, np.array(slots, np.int64)).all())
 
     def shares(self, running: Running) -> list[Share]:
         """An attempt's shares on this pool."""
@@ -154,19 +163,26 @@ class Survey:
     def node(self, row: int) -> Node:
         """One row as an exact look needs it."""
         room, kept = self.room, self.reserved
-        cpu, mem, whole, shares = int(room.cpu[row]), int(room.mem[row]), 0, int(room.shares[row])
+        cpu, mem, shares = int(room.cpu[row]), int(room.mem[row]), int(room.shares[row])
+        kept_whole = 0
         closed = int(room.closed[row]) + (not room.usable[row])
         if kept is not None:
             cpu, mem = cpu - int(kept.cpu[row]), mem - int(kept.mem[row])
-            whole, shares = int(kept.whole[row]), shares + int(kept.nodes[row])
+            kept_whole, shares = int(kept.whole[row]), shares + int(kept.nodes[row])
             closed += int(kept.closed[row])
         chips = tuple(room.chips[row].tolist()) if self.need.milli else ()
         return Node(
-            self.need, cpu, mem, chips, kept_whole=whole, shares=shares, closed=max(closed, 0),
-            debt=int(room.debt[row]),
+            self.need, cpu, mem, chips, whole=int(room.whole[row]), kept_whole=kept_whole,
+            shares=shares, closed=max(closed, 0), debt=int(room.debt[row]),
         )  # fmt: skip
 
     # Inside
+
+    @cached_property
+    def _in_chips(self) -> bool:
+        """Whether accelerator time is at stake at all; else CPU time decides."""
+        at, _, lost, _ = self._ground
+        return bool((self.slots.weight[at[lost > 0]] > 0).any())
 
     def _roomiest(self) -> Room:
         """What would be free with every candidate gone."""
@@ -215,7 +231,11 @@ class Survey:
             gaps.append((need.mem * more - mem, self.slots.mem))
         if need.milli > 0:
             chips = room.chips[rows]
-            milli = need.milli * more - chips.clip(0).sum(axis=1, dtype=np.int64)
+            if need.chips and not bool(self.slots.fraction[: self.slots.size].any()):
+                free = room.whole[rows] * WHOLE_MILLI
+            else:
+                free = chips.clip(0).sum(axis=1, dtype=np.int64)
+            milli = need.milli * more - free
             if kept is not None:
                 milli += kept.whole[rows] * (WHOLE_MILLI if need.chips else need.milli)
             elif not need.chips and chips.shape[1]:
@@ -225,37 +245,46 @@ class Survey:
         return gaps
 
     def _floor(self, weight: Ints) -> tuple[Floats, Floats]:
-        """By row, the least that any candidate loses, and what one more task costs at best rates.
+        """By row, what one more task costs at least, and what at least each further one does.
 
-        `weight` is what each slot loses in a millisecond.
+        `weight` is what each slot loses in a millisecond. Somebody has to go; what is missing
+        comes no cheaper than at the best rate that anybody offers; and if all go but some, those
+        give no more than what is beyond need, at the worst rate there is.
         """
-        at, rows, lost_for, gaps = self._ground()
+        at, rows, lost_for, gaps = self._ground
         lost = lost_for * weight[at]
         count = len(self.rows)
-        least = np.full(count, np.inf)
-        np.minimum.at(least, rows, lost)
-        rated = np.zeros(count)
+        first = np.full(count, np.inf)
+        np.minimum.at(first, rows, lost)
+        first = np.where(first > _EXACT, first * _SHORT, first)
+        each = np.zeros(count)
         for gap, amounts in gaps:
-            given = amounts[at]
-            each = np.full(len(lost), np.inf)
-            np.divide(lost, given, out=each, where=given > 0)
-            rates = np.full(count, np.inf)
-            np.minimum.at(rates, rows, each)
-            priced = (gap > 0) & (rates < np.inf)
-            rated[priced] = np.maximum(rated[priced], gap[priced] * rates[priced] * _SHORT)
-        return np.where(least > _EXACT, least * _SHORT, least), rated
+            given = amounts[at].astype(np.float64)
+            gives = given > 0
+            rate = np.zeros(len(lost))
+            np.divide(lost, given, out=rate, where=gives)
+            best, worst = np.full(count, np.inf), np.zeros(count)
+            np.minimum.at(best, rows, np.where(gives, rate, np.inf))
+            np.maximum.at(worst, rows, rate)
+            beyond = np.bincount(rows, given, count) - gap
+            every = np.bincount(rows, np.where(gives, lost, 0.0), count)
+            priced = (gap > 0) & (best < np.inf)
+            rated = np.where(priced, gap * np.where(priced, best, 0.0) * _SHORT, 0.0)
+            spared = np.where(priced, every * _SAFE - worst * beyond / _SAFE, 0.0)
+            first = np.maximum(first, np.ceil(np.maximum(rated, spared)))
+            each = np.maximum(each, rated)
+        return first, each
 
+    @cached_property
     def _ground(self) -> tuple[Rows, Rows, Floats, list[tuple[Ints, Ints]]]:
         """The candidates that count, their positions in `rows`, the time lost, what is missing."""
-        if self._kept is None:
-            gains = np.zeros(len(self.base), np.bool_)
-            gains[self.rows] = True
-            at = self.candidates[gains[self.slots.row[self.candidates]]]
-            position = np.cumsum(gains) - 1
-            lost = lost_by_slot_ms(self.slots, at, self.now_ms).astype(np.float64)
-            gaps = [(gap, given) for gap, given in self._gaps() if bool((gap > 0).any())]
-            self._kept = at, position[self.slots.row[at]], lost, gaps
-        return self._kept
+        gains = np.zeros(len(self.base), np.bool_)
+        gains[self.rows] = True
+        at = self.candidates[gains[self.slots.row[self.candidates]]]
+        position = np.cumsum(gains) - 1
+        lost = lost_by_slot_ms(self.slots, at, self.now_ms).astype(np.float64)
+        gaps = [(gap, given) for gap, given in self._gaps() if bool((gap > 0).any())]
+        return at, position[self.slots.row[at]], lost, gaps
 
     def _slots_on(self, row: int) -> Rows:
         if self._sorted is None and self._scans < _SCANS_MAX:
@@ -266,8 +295,8 @@ class Survey:
             order = self.candidates[np.argsort(self.slots.row[self.candidates], kind="stable")]
             self._sorted = order, self.slots.row[order]
         order, rows = self._sorted
-        found = order[rows.searchsorted(row) : rows.searchsorted(row, side="right")]
-        return found
+        first, end = rows.searchsorted((row, row + 1)).tolist()
+        return order[first:end]
 
 
 def _sums(rows: Rows, amounts: Ints | Small, count: int) -> Ints:
