@@ -130,6 +130,8 @@ class Tenants:
         """
         self._uses, self._windows = uses, windows
         self.half_life_ms = max(half_life_ms, 0)
+        for tenant in windows:
+            self.find(tenant)
         for entity in self.by_id.values():
             entity.use = uses.get(entity.id) if uses is not None else None
             for rule in entity.rules:

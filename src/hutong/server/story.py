@@ -88,6 +88,7 @@ def _attempt(
 def _supply(
     event: ev.HubCreated
     | ev.HubStarted
+    | ev.ProfileChanged
     | ev.TenantChanged
     | ev.SiteDescribed
     | ev.InventoryChanged
@@ -105,6 +106,8 @@ def _supply(
             return f"Hub {event.hub} was made."
         case ev.HubStarted():
             return "The hub started."
+        case ev.ProfileChanged():
+            return f"The scheduler decides by the profile {event.profile.name}."
         case ev.TenantChanged():
             return f"Tenant {event.tenant.id} has the weight {event.tenant.weight}."
         case ev.SiteDescribed():

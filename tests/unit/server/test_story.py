@@ -12,6 +12,7 @@ from hutong.model.states import AttemptState, JobState
 from hutong.model.supply import Inventory, Site
 from hutong.model.tenant import Tenant
 from hutong.scheduler.plan import Explanation
+from hutong.scheduler.profile import PROFILES
 from hutong.server.story import sentence, story_of
 from tests.unit.server.world import job
 
@@ -31,6 +32,7 @@ def placed(nodes: int = 1, accelerator: str = "", number: int = 1) -> ev.Attempt
 TOLD: list[tuple[ev.AnyEvent, str]] = [
     (ev.HubCreated(HubId("abcdef")), "Hub abcdef was made."),
     (ev.HubStarted(), "The hub started."),
+    (ev.ProfileChanged(PROFILES["easy"]), "The scheduler decides by the profile easy."),
     (ev.TenantChanged(Tenant(TenantId("acme"), 2)), "Tenant acme has the weight 2."),
     (
         ev.SiteDescribed(Site(SITE, "city", RegionId("beijing"), "CN-BJ")),
