@@ -43,6 +43,7 @@ GROUPS = {
     "limit": "Quotas and limits",
     "tenant": "Tenants",
     "site": "Sites",
+    "booking": "Sites",
     "node": "Sites",
     "pool": "Sites",
     "store": "The store",
@@ -126,6 +127,16 @@ EXAMPLES: dict[str, object] = {
     "problem": "no space is left in its folder",
     "node": "tianjin/n3",
     "site": "tianjin",
+    "pool": "tianjin/spot-a100",
+    "nodes": 2,
+    "ready_ms": 1_793_340_000_000,
+    "labels": "app=train",
+    "level": "rack",
+    "apart": False,
+    "tasks_before": 4,
+    "tasks_after": 12,
+    "attempt": "k3v9qa-j42-1",
+    "ends_ms": 1_793_340_000_000,
 }
 # The same field means something else in these.
 EXAMPLES_BY_REASON: dict[str, dict[str, object]] = {
@@ -133,6 +144,14 @@ EXAMPLES_BY_REASON: dict[str, dict[str, object]] = {
     "user.cancelled": {"by": "li@acme"},
     "waiting.cycle_full": {"limit": limits.PLAN_PLACEMENTS},
     "waiting.quota": {"wanted": 2},
+    "waiting.borrow_limit": {"wanted": 2},
+    "waiting.quota_window": {
+        "resource": "accelerator-hours a month", "used": 9_970, "limit": 10_000, "wanted": 64,
+    },
+    "waiting.booked": {
+        "booking": "exam-week", "kind": "reservation", "start_ms": 1_793_340_000_000,
+        "end_ms": 1_793_426_400_000,
+    },
     "waiting.no_pool": {"wanted": "8 GB200"},
 }
 

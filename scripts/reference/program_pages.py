@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hutong.client.formats.profiles import key_of
 from hutong.connectors.local import environment
 from hutong.model.attempt import AttemptOrder, NodeShare
 from hutong.model.classes import DEFAULT_CLASSES, ClassRule
@@ -148,11 +149,12 @@ def profiles_page() -> str:
     return page(
         "Profiles",
         "A profile is the scheduler's settings under one name. `hutong up --profile NAME` picks "
-        "one; [the queue](../concepts/queue.md) and [placement](../concepts/placement.md) say what "
-        "the settings do.",
+        "one, `hutong up --profile FILE` reads one from a [file](../guides/profiles.md), and "
+        "`hutong doctor` checks the one that is in force. [The queue](../concepts/queue.md) and "
+        "[placement](../concepts/placement.md) say what the settings do.",
         table(
-            ("setting", "meaning"),
-            ((code(field), meanings.PROFILE_SETTINGS[field]) for field in fields),
+            ("setting", "in a file", "meaning"),
+            ((code(f), code(key_of(f)), meanings.PROFILE_SETTINGS[f]) for f in fields),
         ),
         "## Those that come with Hutong",
         table(

@@ -15,6 +15,8 @@ from hutong.client.client import Client
 from hutong.client.config import Address, data_folder, search
 from hutong.model.errors import HutongError, refuse
 from hutong.model.limits import MIB
+from hutong.scheduler.profile import Profile
+from hutong.scheduler.profile_check import check_profile
 from hutong.wire.api import HealthReply, WhoReply
 
 OLDEST_PYTHON = (3, 11)
@@ -33,13 +35,18 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     hint: str = ""
 
 
-def doctor(*, json: Json = False, hub: Hub = ANY_HUB) -> int:
-    """Check this installation and the way to the hub.
+def doctor(*, profile: str = "", json: Json = False, hub: Hub = ANY_HUB) -> int:
+    """Check this installation, the way to the hub, and its profile.
 
     Exits with 1 when a check fails; warnings do not count.
+
+    Parameters
+    ----------
+    profile
+        Check this profile alone: a name of `hutong profiles list`, or a file.
     """
     findings = []
-    for finding in _findings(hub):
+    for finding in _of_file(profile) if profile else _findings(hub):
         findings.append(finding)
         if not json:
             _show(finding)
@@ -66,6 +73,32 @@ def _findings(hub: Hub) -> Iterator[Finding]:
     yield from _hub(result.address)
     folder = Path(result.address.source).parent
     yield from _disk(folder if folder.is_absolute() else data_folder())
+
+
+def _of_file(name_or_file: str) -> Iterator[Finding]:
+    from hutong.client.formats.profiles import load_profile
+
+    try:
+        profile = load_profile(name_or_file)
+    except HutongError as error:
+        yield _failed("profile", error)
+        return
+    yield from _profile(profile)
+
+
+def _profile(profile: Profile) -> Iterator[Finding]:
+    """What is odd about a profile; one that could not be used never gets here from a hub."""
+    from hutong.client.formats.profiles import key_of, shown
+
+    told = f"{profile.name}: {profile.order} order, {profile.backfill} backfill"
+    names = ", ".join(rule.name for rule in profile.classes)
+    yield Finding("profile", "ok", f"{told}, classes {names}")
+    for finding in check_profile(profile):
+        value = getattr(profile, finding.setting)
+        key = key_of(finding.setting)
+        setting = key if finding.setting == "classes" else f"{key}: {shown(finding.setting, value)}"
+        outcome = "fail" if finding.fails else "warn"
+        yield Finding("profile", outcome, f"{setting}: {finding.problem}", finding.advice)
 
 
 def _python() -> Finding:
@@ -99,6 +132,7 @@ def _hub(address: Address) -> Iterator[Finding]:
                 return
             yield from _clock(client)
             yield from _sites(client)
+            yield from _profile(client.profile())
     except HutongError as error:
         yield _failed("hub", error)
 

@@ -49,7 +49,7 @@ def up(
     site
         A file that describes a site on this machine; may be repeated.
     profile
-        Profile of the scheduler: fair, fifo or easy.
+        Profile of the scheduler: a name of `hutong profiles list`, or a file that holds one.
     log_level
         What the hub logs: debug, info, warning or error.
     allow_remote

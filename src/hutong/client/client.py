@@ -15,6 +15,7 @@ from hutong.client.follow import LogPiece, LogPlace, follow_events, follow_log, 
 from hutong.client.transport import Transport
 from hutong.client.wait import views_of, wait_for
 from hutong.model.job import JobSpec
+from hutong.scheduler.profile import Profile
 from hutong.wire.api import (
     AttemptView,
     BulkLine,
@@ -294,6 +295,10 @@ class Client:
     def whoami(self) -> WhoReply:
         """Say what the token may do."""
         return self._caller.call("GET", path("whoami"), WhoReply)
+
+    def profile(self) -> Profile:
+        """Give the scheduler's profile that is in force."""
+        return self._caller.call("GET", path("profile"), Profile)
 
     def metrics(self) -> str:
         """Give the hub's metrics in Prometheus' text format."""

@@ -1,4 +1,4 @@
-"""What would happen to jobs, with nothing handed in."""
+"""What would happen to jobs, with nothing handed in, and by which profile that is decided."""
 
 import asyncio
 from typing import cast
@@ -34,6 +34,11 @@ async def plan_jobs(call: Call) -> Answer:
         await asyncio.sleep(0)  # others have their turn between two looks
     await driver.durable()
     return Answer(PlanReply(tuple(views)))
+
+
+async def show_profile(call: Call) -> Answer:
+    """Give the profile that every cycle runs with."""
+    return Answer(call.hub.driver.machine.profile)
 
 
 def _view(machine: HubMachine, spec: JobSpec, seen: Preview, now_ms: int) -> PlanView:

@@ -5,6 +5,7 @@ Nothing is open by default. A new row says who may call it.
 
 from hutong.lifecycle.sync import SyncReply, SyncRequest
 from hutong.model.limits import BULK_BODY_BYTES, LOG_CHUNK_BYTES, MIB
+from hutong.scheduler.profile import Profile
 from hutong.server import (
     api_agent,
     api_elements,
@@ -211,6 +212,11 @@ TENANTS = (
         method="POST", path="/v1/tokens/{token}/revoke", name="tokens.revoke", scopes=_ADMIN,
         summary="End a token.",
         handler=api_tokens.revoke_token, reply=api.TokenView, errors=("token.not_found",),
+    ),
+    Endpoint(
+        method="GET", path="/v1/profile", name="profile", scopes=_MEMBERS,
+        summary="Give the scheduler's profile that is in force.",
+        handler=api_plan.show_profile, reply=Profile,
     ),
 )  # fmt: skip
 

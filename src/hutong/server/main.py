@@ -23,7 +23,7 @@ import uvicorn
 
 from hutong.catalog import load_catalog
 from hutong.model.errors import HutongError, refuse
-from hutong.scheduler.profile import PROFILES
+from hutong.scheduler.profile import PROFILES, Profile
 from hutong.server.app import App
 from hutong.server.driver import Driver
 from hutong.server.endpoints import ENDPOINTS
@@ -49,8 +49,8 @@ _SWITCH_INTERVAL_S = 0.0005
 
 class HubConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where a hub keeps its data and listens. `port` 0 takes any free one. `profile` names a
-    profile of the scheduler. `allow_remote` permits an address that other machines can reach:
-    there is no TLS, so tokens and jobs would travel in the clear."""
+    profile of the scheduler, or a file that holds one. `allow_remote` permits an address that
+    other machines can reach: there is no TLS, so tokens and jobs would travel in the clear."""
 
     data: Path
     host: str = "127.0.0.1"
@@ -68,6 +68,7 @@ def serve(config: HubConfig, *, on_ready: Callable[[str], None] | None = None) -
     Raises what keeps it from starting: `hub.config`, `store.in_use`, `store.damaged` and others.
     """
     _check(config)
+    profile = _profile(config.profile)
     set_up(config.log_level)
     listening = _listen(config)
     try:
@@ -80,7 +81,16 @@ def serve(config: HubConfig, *, on_ready: Callable[[str], None] | None = None) -
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(20_000, 20, 20)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(config, listening, on_ready))
+        return runner.run(_serve(config, profile, listening, on_ready))
+
+
+def _profile(name_or_file: str) -> Profile:
+    """The profile of a name; a file is read only where one is named."""
+    if name_or_file in PROFILES:
+        return PROFILES[name_or_file]
+    from hutong.client.formats.profiles import load_profile
+
+    return load_profile(name_or_file)
 
 
 def _raise_file_limit() -> None:
@@ -100,10 +110,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _check(config: HubConfig) -> None:
-    if config.profile not in PROFILES:
-        names = ", ".join(PROFILES)
-        problem = f"there is no profile `{config.profile}`; there are {names}"
-        raise refuse("hub.config", setting="profile", problem=problem)
     if not 0 <= config.port <= 65_535:
         raise refuse("hub.config", setting="port", problem=f"{config.port} is no port")
     if config.log_level.lower() not in ("debug", "info", "warning", "error", "critical"):
@@ -167,7 +173,10 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    config: HubConfig, listening: socket.socket, on_ready: Callable[[str], None] | None
+    config: HubConfig,
+    profile: Profile,
+    listening: socket.socket,
+    on_ready: Callable[[str], None] | None,
 ) -> int:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
@@ -176,7 +185,7 @@ async def _serve(
     store = SqliteStore(config.data / STORE_FILE)
     store.open()
     try:
-        driver = Driver(store, load_catalog(), PROFILES[config.profile])
+        driver = Driver(store, load_catalog(), profile)
         hub = Hub(driver, config.data)
         await hub.start()
     except BaseException:

@@ -20,7 +20,7 @@ class ReasonView(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str
     sentence: str
-    facts: dict[str, str | int | list[str] | dict[str, int]] = {}
+    facts: dict[str, str | int | list[str] | dict[str, int | str]] = {}
     clears_on: tuple[str, ...] = ()
 
     @classmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import hutong
+from hutong.scheduler.profile import Profile
 from hutong.wire import api
 from tests.unit.cli import world
 from tests.unit.cli.conftest import Cli
@@ -25,6 +26,7 @@ def well(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     hub.on("GET", "/v1/health", health)
     hub.on("GET", "/v1/whoami", api.WhoReply("member", "a/b", "li.wei"))
     hub.on("GET", "/v1/sites", world.sites()[:1])
+    hub.on("GET", "/v1/profile", Profile())
     monkeypatch.setattr("shutil.disk_usage", lambda _: Disk(50 * 2**30))
     return hub
 
@@ -138,3 +140,26 @@ def test_a_broken_file_is_a_failure_not_a_crash(
     ran = cli("doctor")
     assert ran.code == 1
     assert "[config.invalid]" in ran.out
+
+
+def test_what_is_odd_about_the_profile_in_force_is_told(well: FakeHub, cli: Cli) -> None:
+    well.on("GET", "/v1/profile", Profile(name="ours", share_half_life_ms=0))
+    ran = cli("doctor")
+    assert ran.code == 0
+    assert "ours: fair order, easy backfill, classes urgent, high, normal" in ran.out
+    assert "share_half_life: 0s: it is 0: only what a tenant holds now counts" in " ".join(
+        ran.out.split()
+    )
+
+
+def test_a_profile_file_is_checked_without_a_hub(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text("base: fair\nreservations: 0\n")
+    ran = cli("doctor", "--profile", str(file))
+    assert (ran.code, ran.lines[0][:14]) == (0, "ok    profile ")
+    assert "small ones overtake it for ever" in " ".join(ran.out.split())
+    file.write_text("base: fair\nreservation: 0\n")
+    ran = cli("doctor", "--profile", str(file))
+    assert ran.code == 1
+    assert "unknown key `reservation`" in ran.out
+    assert "Did you mean `reservations`?" in ran.out

@@ -20,9 +20,6 @@ GROUP_KEYS = Keys(
         "count": "`tasks`",
     },
 )  # fmt: skip
-NEIGHBOUR_SETTINGS = ("labels", "level", "required")
-"""Keys of `near` and `apart` that are no labels."""
-
 LAYOUTS = tuple(layout.value for layout in Layout)
 LEVELS = tuple(level.value for level in Level)
 
@@ -99,7 +96,7 @@ def _affinity(node: Node, *, apart: bool) -> Affinity:
     labels = {
         name: value.text(empty=True)
         for name, value in entries.items()
-        if name not in NEIGHBOUR_SETTINGS
+        if name not in words.NEIGHBOUR_SETTINGS
     }
     if "labels" in entries:
         inner = entries["labels"].entries()

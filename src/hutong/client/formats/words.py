@@ -13,6 +13,9 @@ from hutong.model import limits
 from hutong.model.classes import is_class
 from hutong.model.resources import FrameworkNeed
 
+NEIGHBOUR_SETTINGS = ("labels", "level", "required")
+"""Keys of `near` and `apart` in hutong YAML that are no labels."""
+
 _DECIMAL = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _MEMORY = re.compile(r"([0-9][0-9.]*)\s?([A-Za-z]+)")

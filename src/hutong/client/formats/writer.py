@@ -6,7 +6,7 @@ Reading the text again gives the same job, whose `source` is then `hutong`.
 from datetime import UTC, datetime
 from typing import Any
 
-from hutong.client.formats.hutong_gang import NEIGHBOUR_SETTINGS
+from hutong.client.formats.words import NEIGHBOUR_SETTINGS
 from hutong.model.job import (
     Affinity,
     ArraySpec,
