@@ -11,10 +11,19 @@ import msgspec
 
 from hutong.model.classes import DEFAULT_CLASSES, LOW, NORMAL
 from hutong.model.ids import NodeId, PoolId, RegionId, SiteId, TenantId
-from hutong.model.job import ArraySpec, Constraints, JobSpec, Objective, Program, RetryPolicy
+from hutong.model.job import (
+    ArraySpec,
+    Commercial,
+    Constraints,
+    JobSpec,
+    Objective,
+    Program,
+    RetryPolicy,
+    Terms,
+)
 from hutong.model.limits import LEASE_TTL_MS
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
-from hutong.model.supply import Inventory, Node, Pool, PriceBook, Site
+from hutong.model.supply import Inventory, Node, Offer, Pool, PriceBook, Site
 from hutong.model.tenant import Quota, Tenant
 from hutong.sim.script import (
     START_MS,
@@ -140,12 +149,27 @@ class Draw:
                 node = NodeId(f"{name}/n{kind}-{count + 1}")
                 nodes.append(Node(node, pool, (f"rack{count // 2}",)))
         skewed = self.has("skew")
+        offers = self._offers(name, pools)
         return SiteLine(
             Site(SiteId(name), f"owner{number % 2}", RegionId(region), jurisdiction),
-            Inventory(tuple(pools), tuple(nodes)),
+            Inventory(tuple(pools), tuple(nodes), offers),
             skew_ms=random.randint(-240_000, 240_000) if skewed else 0,
             drift_ppm=random.randint(-15_000, 15_000) if skewed else 0,
         )
+
+    def _offers(self, name: str, pools: list[Pool]) -> tuple[Offer, ...]:
+        """What a provider would start at a site; its pools are added to the others."""
+        if not self.has("offers"):
+            return ()
+        random = self.stream(f"offers of {name}")
+        offers = []
+        for terms in random.sample(tuple(Terms), few(random, 1, 3)):
+            like = random.choice(pools)
+            pool = msgspec.structs.replace(like, id=PoolId(f"{name}/{terms.value}"), boot_ms=0)
+            boot_ms = random.choice((1_000, 30_000, 90_000))
+            offers.append(Offer(pool.id, terms, few(random, 1, 5), boot_ms, pool.price))
+            pools.append(pool)
+        return tuple(offers)
 
     def _tenants(self, random: Random) -> tuple[Tenant, ...]:
         tenants = []
@@ -234,6 +258,7 @@ class Draw:
             objective=random.choice(tuple(Objective)),
             retry=RetryPolicy(random.choice((0, 0, 2)), machine_count=20, site_count=60),
             estimate_ms=random.choice((None, max(1, run_ms), 4 * run_ms + 1)),
+            commercial=self._commercial(number),
             time_limit_ms=random.choice((0, 0, 0, 2 * run_ms, run_ms // 2 + 1)),
             not_before_ms=random.choice((0, 0, not_before_ms)) if timed else 0,
             deadline_ms=random.choice((0, 0, 0, deadline_ms)) if timed else 0,
@@ -248,6 +273,10 @@ class Draw:
         bulk = self.has("bulk") and random.random() < 0.5 and not after
         repeats = few(random, 0, 3) if self.has("repeats") else 0
         return JobLine(at_ms, spec, behaviour, after, bulk, repeats)
+
+    def _commercial(self, number: int) -> Commercial:
+        random = self.stream(f"commercial {number}")
+        return Commercial(random.random() < 0.9, random.choice((None, 0, 0, MINUTE_MS)))
 
     def _after(self, random: Random, number: int) -> tuple[tuple[str, int], ...]:
         if not number or not self.has("dependencies") or random.random() < 0.6:

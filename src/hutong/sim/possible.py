@@ -55,6 +55,9 @@ def _alternatives(spec: JobSpec, pool: Pool, catalog: Catalog) -> list[Amount]:
 def _fits(spec: JobSpec, line: SiteLine, pool: Pool, needs: Amount) -> bool:
     a_node = _tasks_a_node(pool, needs, spec.tasks)
     nodes = sum(1 for node in line.inventory.nodes if node.pool == pool.id)
+    for offer in line.inventory.offers:
+        if offer.pool == pool.id and spec.commercial.allowed:
+            nodes = offer.nodes_max
     return a_node * nodes >= spec.tasks
 
 

@@ -35,6 +35,9 @@ class Book:
     def over(self, _site: ModelSite, run: Run) -> None:
         self.lines.append(("over", run.order.attempt))
 
+    def node_started(self, _site: ModelSite, node: Node, beside: int) -> None:
+        self.lines.append((f"started beside {beside}", AttemptId(node.id)))
+
 
 class World:
     """A site of two nodes whose programs run 100 s and take 30 s to leave."""
