@@ -13,7 +13,8 @@ from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SchedulerState
-from tests.reference.scheduler import Reference
+from tests.reference.scheduler import decide
+from tests.reference.told import Reference
 from tests.reference.worlds import (
     CATALOG,
     Data,
@@ -84,7 +85,7 @@ def could_ever_start(world: Untested, job: str) -> bool:
     for tenant in told.tenants.values():
         alone.put_tenant(tenant)
     alone.enqueue(told.waiting[job].queued, 1)  # type: ignore[index]
-    return bool(alone.decide(world.now_ms, world.profile).placements)
+    return bool(decide(alone, world.now_ms, world.profile).placements)
 
 
 def test_everything_that_fits_somewhere_starts_and_the_supply_never_stands_idle_meanwhile() -> None:

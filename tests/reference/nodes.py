@@ -106,11 +106,13 @@ class Node:
         self.owed -= sum(held.owed for held in self.held if held.attempt == attempt)
         self.held = [held for held in self.held if held.attempt != attempt]
 
-    def after(self, gone: Sequence[str]) -> "Node":
-        """The node as it would be without some attempts. Debts are believed paid only when they
-        are.
+    def after(self, gone: Sequence[str], *, paid: bool = False) -> "Node":
+        """The node as it would be without some attempts; what they owe is still owed, unless it is
+        `paid`.
         """
         other = self.copy()
+        if paid:
+            other.owed -= sum(held.owed for held in self.held if held.attempt in gone)
         other.held = [held for held in self.held if held.attempt not in gone]
         return other
 
@@ -170,16 +172,57 @@ def room_for(node: Node, need: Need, most: int, kept: Sequence[Kept] = ()) -> in
 
 
 def tightness(node: Node, need: Need) -> tuple[int, int, int]:
-    """Orders nodes, the tightest first: for a fraction the used chip with the least room that takes
-    it, then whole chips, then CPU in steps of 1024 thousandths.
+    """Orders nodes that have room, the tightest first; of equal ones the first in the inventory.
+
+    A fraction goes first where a used chip has room for it, on the node whose roomiest used chip
+    has least. Otherwise the fewest whole chips left count, then CPU in sixteenths of a node's.
     """
-    used = 0
-    if need.milli and not need.chips:
-        used = min([left for left in node.chips if left >= need.milli], default=WHOLE)
-    return used, node.whole, max(node.cpu >> 10, 0)
+    used = max([left for left in node.chips if left < WHOLE], default=0)
+    if need.milli and not need.chips and used >= need.milli:
+        return 0, used * 16 // WHOLE, 0
+    sixteenths = max(min(node.cpu * 16 // node.cpu_size, 16), 0) if node.cpu_size > 0 else 0
+    return 1, node.whole, sixteenths
 
 
 Shares = list[tuple[Node, int]]
+
+
+def place(node: Node, level: int) -> tuple[str, ...]:
+    """The domain a node lies in, named by the path to it; deeper than its own it is alone."""
+    if len(node.domains) >= level:
+        return node.domains[:level]
+    return (*node.domains, "", node.id)
+
+
+def sizes_of(tasks_on: list[tuple[Node, int]], level: int) -> dict[tuple[str, ...], int]:
+    """How many tasks each domain of a level takes."""
+    sums: dict[tuple[str, ...], int] = {}
+    for node, count in tasks_on:
+        sums[place(node, level)] = sums.get(place(node, level), 0) + count
+    return sums
+
+
+def first_nodes(tasks_on: list[tuple[Node, int]], tasks: int) -> Shares:
+    """The first nodes that take a gang: one, else of the first inner domain that is large enough,
+    else of all.
+    """
+    usable = [(node, count) for node, count in tasks_on if count > 0]
+    if sum(count for _, count in usable) < tasks:
+        return []
+    for node, count in usable:
+        if count >= tasks:
+            return [(node, tasks)]
+    for level in range(max(len(node.domains) for node, _ in tasks_on), 0, -1):
+        large = [name for name, held in sizes_of(usable, level).items() if held >= tasks]
+        if large:
+            usable = [(node, count) for node, count in usable if place(node, level) == min(large)]
+            break
+    shares: Shares = []
+    for node, count in usable:
+        if tasks > 0:
+            shares.append((node, min(count, tasks)))
+            tasks -= count
+    return shares
 
 
 def pack(tasks_on: list[tuple[Node, int]], tasks: int) -> Shares:
@@ -196,26 +239,13 @@ def pack(tasks_on: list[tuple[Node, int]], tasks: int) -> Shares:
     if sum(count for _, count in usable) < tasks:
         return []
     depth = max(len(node.domains) for node, _ in tasks_on)
-
-    def place(node: Node, level: int) -> tuple[str, ...]:
-        """The domain a node lies in, named by the path to it; deeper than its own it is alone."""
-        if len(node.domains) >= level:
-            return node.domains[:level]
-        return (*node.domains, "", node.id)
-
-    def size(level: int) -> dict[tuple[str, ...], int]:
-        sums: dict[tuple[str, ...], int] = {}
-        for node, count in usable:
-            sums[place(node, level)] = sums.get(place(node, level), 0) + count
-        return sums
-
     for level in range(depth, 0, -1):
-        large = [(sum_, name) for name, sum_ in size(level).items() if sum_ >= tasks]
+        large = [(held, name) for name, held in sizes_of(usable, level).items() if held >= tasks]
         if large:
             chosen = min(large)[1]
             usable = [(node, count) for node, count in usable if place(node, level) == chosen]
             break
-    sizes = {level: size(level) for level in range(1, depth + 1)}
+    sizes = {level: sizes_of(usable, level) for level in range(1, depth + 1)}
 
     def rank(item: tuple[Node, int]) -> list[tuple[int, tuple[str, ...]]]:
         node, count = item

@@ -5,41 +5,39 @@ loops over plain objects; it shares no code with `hutong.scheduler` but the valu
 come out. `tests/property/test_reference.py` runs both on the same random worlds.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from hutong.catalog import Catalog
 from hutong.model.classes import ClassRule, rank_of
-from hutong.model.ids import AttemptId, JobId, NodeId, SiteId, TenantId
+from hutong.model.ids import AttemptId, JobId, TenantId
 from hutong.model.resources import Amount
-from hutong.model.supply import Inventory, NodeCondition, Site
-from hutong.model.tenant import Tenant, ancestors
-from hutong.scheduler.plan import Plan
+from hutong.model.tenant import ancestors
 from hutong.scheduler.profile import Profile
-from hutong.scheduler.records import QueuedJob, RunningAttempt, SiteStatus
-from hutong.scheduler.shapes import Shape, shape_of
-from tests.reference.nodes import Held, Kept, Node, Shares, need_of, pack, room_for, tightness
+from hutong.scheduler.records import RunningAttempt, SiteStatus
+from hutong.scheduler.shapes import Shape
+from tests.reference.evict import Ground, judge, shares_without
+from tests.reference.nodes import (
+    Kept,
+    Node,
+    Shares,
+    first_nodes,
+    need_of,
+    pack,
+    room_for,
+    tightness,
+)
+from tests.reference.order import Group, by_age, by_tree, groups_of
+from tests.reference.told import Reference
 from tests.reference.ways import (
-    NEVER_MS,
     Place,
+    Score,
     Way,
     charge_of,
     latest_ms,
     nodes_out,
     score,
-    slack_of,
     ways_of,
 )
-
-
-class Waiting:
-    """A waiting job, and how many of its elements could start."""
-
-    def __init__(self, job: QueuedJob, available: int) -> None:
-        self.queued = job
-        self.available = available
-        self.held: object = None
 
 
 class Decided(NamedTuple):
@@ -51,101 +49,11 @@ class Decided(NamedTuple):
     waits: dict[str, tuple[str, ...]]
 
 
-class Reference:
-    """The world as it was told, change by change. `decide` looks at all of it."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
-        self.sites: dict[SiteId, Site] = {}
-        self.statuses: dict[SiteId, SiteStatus] = {}
-        self.inventories: dict[SiteId, Inventory] = {}
-        self.conditions: dict[NodeId, NodeCondition] = {}
-        self.tenants: dict[TenantId, Tenant] = {}
-        self.waiting: dict[JobId, Waiting] = {}
-        self.running: dict[AttemptId, RunningAttempt] = {}
-        self.nodes: dict[NodeId, Node] = {}
-        self.making_room: dict[AttemptId, JobId] = {}
-
-    def put_site(self, site: Site) -> None:
-        self.sites[site.id] = site
-        self.statuses.setdefault(site.id, SiteStatus.READY)
-
-    def set_site_status(self, site: SiteId, status: SiteStatus) -> None:
-        self.statuses[site] = status
-
-    def put_inventory(self, site: SiteId, inventory: Inventory) -> None:
-        """What runs keeps its chips where they still exist, and else takes others."""
-        known = self.inventories.get(site)
-        self.inventories[site] = inventory
-        self.conditions.update({node.id: node.condition for node in inventory.nodes})
-        if known is not None and _bare(known) == _bare(inventory):
-            return
-        before = self.nodes
-        pools = {pool.id: pool for pool in inventory.pools}
-        self.nodes = {n: node for n, node in before.items() if not n.startswith(f"{site}/")}
-        for row in inventory.nodes:
-            self.nodes[row.id] = Node(row, pools[row.pool])
-        for attempt in self.running.values():
-            for share in attempt.nodes if attempt.site == site else ():
-                old, new = before.get(share.node), self.nodes.get(share.node)
-                held = [h for h in (old.held if old else ()) if h.attempt == attempt.attempt]
-                if new is not None and held and held[0].parts and _still_there(held[0], new):
-                    new.put(held[0])
-                elif new is not None:
-                    self._take(attempt, new, share.tasks)
-
-    def set_node_condition(self, node: NodeId, condition: NodeCondition) -> None:
-        self.conditions[node] = condition
-
-    def put_tenant(self, tenant: Tenant) -> None:
-        self.tenants[tenant.id] = tenant
-
-    def enqueue(self, job: QueuedJob, available: int) -> None:
-        self.waiting[job.job] = Waiting(job, available)
-
-    def set_available(self, job: JobId, available: int) -> None:
-        if job in self.waiting:
-            self.waiting[job].available = available
-
-    def hold(self, job: JobId, reason: object) -> None:
-        if job in self.waiting:
-            self.waiting[job].held = reason
-
-    def dequeue(self, job: JobId) -> None:
-        self.waiting.pop(job, None)
-
-    def start(self, attempt: RunningAttempt) -> None:
-        self.release(attempt.attempt)
-        self.running[attempt.attempt] = attempt
-        for share in attempt.nodes:
-            if share.node in self.nodes:
-                self._take(attempt, self.nodes[share.node], share.tasks)
-
-    def release(self, attempt: AttemptId) -> None:
-        self.running.pop(attempt, None)
-        self.making_room.pop(attempt, None)
-        for node in self.nodes.values():
-            node.give(attempt)
-
-    def mark_stopping(self, attempt: AttemptId) -> None:
-        if attempt in self.running:
-            self.running[attempt] = msgspec.structs.replace(self.running[attempt], stopping=True)
-
-    def remember(self, plan: Plan) -> None:
-        for stopped in plan.preemptions:
-            if stopped.victim in self.running:
-                self.making_room.setdefault(stopped.victim, stopped.job)
-
-    def decide(self, now_ms: int, profile: Profile) -> Decided:
-        """Run one cycle."""
-        return Cycle(self, now_ms, profile).run()
-
-    def _take(self, attempt: RunningAttempt, node: Node, tasks: int) -> None:
-        needs = attempt.needs
-        need = need_of(
-            needs.cpu_milli, needs.memory_mib, needs.accelerator_milli, exclusive=attempt.exclusive
-        )
-        node.take(attempt.attempt, need, tasks, attempt.expected_end_ms)
+def decide(
+    world: Reference, now_ms: int, profile: Profile, told: Sequence[tuple[str, str]] = ()
+) -> Decided:
+    """Run one cycle. `told` are victims with the jobs they go for (see `tests.reference.evict`)."""
+    return Cycle(world, now_ms, profile, told).run()
 
 
 class Hold:
@@ -173,16 +81,12 @@ class Hold:
         tasks = [left // one for left, one in zip(self.spare[node.id], each, strict=True) if one]
         return max(min([most, *tasks]), 0)
 
-
-class Group:
-    """The waiting jobs of one class, tenant and shape."""
-
-    def __init__(self, rank: int, tenant: TenantId, shape: Shape) -> None:
-        self.rank = rank
-        self.tenant = tenant
-        self.shape = shape
-        self.jobs: list[tuple[int, JobId]] = []
-        self.slack = NEVER_MS
+    def take(self, node: Node, way: Way, tasks: int) -> None:
+        """Account tasks that are there at its start."""
+        if node.id in self.spare:
+            each = (way.need.cpu, way.need.mem, way.need.kept)
+            before = self.spare[node.id]
+            self.spare[node.id] = [b - tasks * e for b, e in zip(before, each, strict=True)]
 
 
 class Found(NamedTuple):
@@ -197,8 +101,11 @@ class Found(NamedTuple):
 class Cycle:
     """One cycle over copies of what the reference was told."""
 
-    def __init__(self, world: Reference, now_ms: int, profile: Profile) -> None:
+    def __init__(
+        self, world: Reference, now_ms: int, profile: Profile, told: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.world = world
+        self.told = told
         self.now_ms = now_ms
         self.profile = profile
         self.places = _places(world)
@@ -212,21 +119,25 @@ class Cycle:
         self.closed: dict[str, str] = {}
         self.failed: dict[tuple[Shape, int], str] = {}
         self.blocked: dict[Shape, int] = {}
-        self.evicted: list[str] = []
+        self.classes_left = 0
+        self.reserved_ranks: list[int] = []
+        self.deferred: list[Group] = []
         self.decided = Decided([], [], [], {})
 
     def run(self) -> Decided:
         classes = self.profile.classes
-        groups = _groups(self.world, classes)
-        order = _by_tree if self.profile.order == "fair" else _by_age
+        groups = groups_of(self.world, classes)
+        order = by_tree if self.profile.order == "fair" else by_age
         for rank in range(len(classes) + 1):
             left = [group for group in groups if group.rank == rank]
+            self.classes_left = len({group.rank for group in groups if group.rank > rank})
             while left:
                 group = order(left, self)
-                if not self._place(group):
-                    left.remove(group)
-                    self._block(group)
-                elif not group.jobs:
+                if self._place(group):
+                    group.jobs.pop(0)
+                elif not self._block(group):
+                    group.jobs.clear()
+                if not group.jobs:
                     left.remove(group)
         return self.decided
 
@@ -297,6 +208,11 @@ class Cycle:
         if pool in self.closed:
             holder = self.closed[pool] if self._gathers(way, rooms, tasks) else ""
             return [], holder
+        if self.profile.backfill == "conservative":
+            for hold in holds if sum(room for _, room in rooms) >= tasks else ():
+                rooms = [(node, min(room, hold.leaves(node, way, tasks))) for node, room in rooms]
+                holder = holder or hold.job
+            return first_nodes(rooms, tasks), holder
         if way.per_node >= tasks:
             fitting = [node for node, room in rooms if room >= tasks]
             free = [n for n in fitting if all(h.leaves(n, way, tasks) >= tasks for h in holds)]
@@ -327,25 +243,42 @@ class Cycle:
         return False
 
     def _start(self, group: Group, way: Way, shares: Shares) -> None:
-        (_, job), end_ms = group.jobs.pop(0), way.end_ms(self.now_ms)
+        (_, job), end_ms = group.jobs[0], way.end_ms(self.now_ms)
         name = f"new {len(self.decided.placements)}"
         stays = self.now_ms + way.boot_ms + way.bound_ms
         self.ends[AttemptId(name)] = end_ms
         for node, tasks in shares:
             node.take(name, way.need, tasks, end_ms)
             for hold in self.holds[way.place.pool.id]:
-                if stays > hold.start_ms and node.id in hold.spare:
-                    each = (way.need.cpu, way.need.mem, way.need.kept)
-                    before = hold.spare[node.id]
-                    hold.spare[node.id] = [b - tasks * e for b, e in zip(before, each, strict=True)]
+                if stays > hold.start_ms:
+                    hold.take(node, way, tasks)
         self.charges.append((group.tenant, way.charged, way.model))
         where = tuple((str(node.id), tasks) for node, tasks in shares)
         self.decided.placements.append((job, way.place.pool.id, where, end_ms))
 
     # Those that cannot go on
 
-    def _block(self, group: Group) -> None:
-        shape, (_, head) = group.shape, group.jobs[0]
+    def _block(self, group: Group) -> bool:
+        """Make or keep room, and say why the group waits; says whether its next job has a turn.
+
+        That is so in conservative backfill alone, where each job in its turn gets a reservation.
+        """
+        jobs, before = list(group.jobs), len(self.decided.reservations)
+        if group not in self.deferred:
+            self.deferred.append(group)
+            self._explain(group, jobs)
+        else:
+            ways = self.ways(group.shape)
+            usable = [at for at, w in enumerate(ways) if not self.over_quota(group.tenant, w)]
+            self._reserve(group, jobs, ways, usable)
+        reserved = len(self.decided.reservations) == before + 1
+        if self.profile.backfill == "conservative" and reserved:
+            group.jobs.pop(0)
+            return True
+        return False
+
+    def _explain(self, group: Group, jobs: list[tuple[int, JobId]]) -> None:
+        shape, (_, head) = group.shape, jobs[0]
         ways = self.ways(shape)
         if not ways:
             sites = bool(self.world.sites)
@@ -363,27 +296,39 @@ class Cycle:
             elif len(kept) == len(ways):
                 reasons.append("waiting.busy")
             self.blocked[shape] = ahead + 1
-            self._claim(group, ways, usable)
+            self._claim(group, jobs, ways, usable)
         self.decided.waits[head] = tuple(sorted(reasons))
 
-    def _claim(self, group: Group, ways: list[Way], usable: list[int]) -> None:
+    def _claim(
+        self, group: Group, jobs: list[tuple[int, JobId]], ways: list[Way], usable: list[int]
+    ) -> None:
         """Make room or keep room for the group's next jobs."""
-        if self.profile.preemption and group.shape and self._make_room(group, ways, usable):
-            return
+        weaker = weaker_from(self.profile.classes, group.rank)
+        if self.profile.preemption and weaker is not None:
+            made = self._make_room(group, jobs, [ways[at] for at in usable], weaker)
+            if made:
+                return
         if self.profile.backfill == "none":
             for at in usable:
-                self.closed.setdefault(ways[at].place.pool.id, group.jobs[0][1])
+                self.closed.setdefault(ways[at].place.pool.id, jobs[0][1])
             return
-        while len(self.decided.reservations) < self.profile.reservations_count and group.jobs:
-            best = self._best_start(group.shape, ways, usable)
-            if best is None:
-                return
-            self._hold(group, ways[best[0]], best[1])
-            if self.profile.backfill != "conservative":
-                return
+        self._reserve(group, jobs, ways, usable)
 
-    def _hold(self, group: Group, way: Way, found: Found) -> None:
-        (_, job), pool = group.jobs.pop(0), way.place.pool.id
+    def _reserve(
+        self, group: Group, jobs: list[tuple[int, JobId]], ways: list[Way], usable: list[int]
+    ) -> None:
+        if self._may_reserve(group):
+            best = self._best_start(group.shape, [ways[at] for at in usable])
+            if best is not None:
+                self._hold(group, jobs, *best)
+
+    def _may_reserve(self, group: Group) -> bool:
+        """One reservation is left for each class still to come, once this class has had its own."""
+        left = self.profile.reservations_count - len(self.decided.reservations)
+        return left > (self.classes_left if group.rank in self.reserved_ranks else 0)
+
+    def _hold(self, group: Group, jobs: list[tuple[int, JobId]], way: Way, found: Found) -> None:
+        (_, job), pool = jobs.pop(0), way.place.pool.id
         hold = Hold(job, way, found.start_ms, found.shares)
         for node, tasks in found.shares:
             kept, room = found.kept.get(node.id, []), found.rooms[node.id]
@@ -392,55 +337,113 @@ class Cycle:
                 room.mem - way.need.mem * tasks - sum(k.need.mem * k.tasks for k in kept),
                 room.whole - way.need.kept * tasks - sum(k.need.kept * k.tasks for k in kept),
             ]
+        for other in self.holds[pool]:
+            if hold.start_ms <= other.start_ms < hold.end_ms:
+                for node, tasks in found.shares:
+                    other.take(node, way, tasks)
         self.holds[pool].append(hold)
+        self.reserved_ranks.append(group.rank)
         self.decided.reservations.append((job, pool, found.start_ms))
 
-    def _best_start(
-        self, shape: Shape, ways: list[Way], usable: list[int]
-    ) -> tuple[int, Found] | None:
+    def _best_start(self, shape: Shape, ways: list[Way]) -> tuple[Way, Found] | None:
         """The way whose earliest start the objective likes best; ties to the earlier, then to the
         one that the job prefers.
         """
-        best: tuple[tuple[int, int, int], Found] | None = None
-        for at in usable:
-            found = self.earliest(ways[at], shape.tasks)
+        best: tuple[tuple[Score, int, int], Way, Found] | None = None
+        for at, way in enumerate(ways):
+            found = self.earliest(way, shape.tasks)
             if found is None:
                 continue
             wait_ms = found.start_ms - self.now_ms
-            key = (score(ways[at], shape, wait_ms, self.profile), found.start_ms, at)
+            late = found.start_ms > latest_ms(way, shape)
+            key = (late, score(way, shape, wait_ms, self.profile), found.start_ms, at)
             if best is None or key < best[0]:
-                best = key, found
-        return (best[0][2], best[1]) if best else None
+                best = key, way, found
+        return best[1:] if best else None
 
     def earliest(self, way: Way, tasks: int) -> Found | None:
-        """The first moment at which a gang fits, now or when something has ended.
+        """The first moment at which a gang fits, with every reservation kept while it would stay.
 
-        Reservations count as taken from now until their holders are expected to be gone.
+        It can only come when something ends, or when a reservation comes to be out of the way.
         """
         place, holds = way.place, self.holds[way.place.pool.id]
         ends = {h.attempt: self.ends[AttemptId(h.attempt)] for n in place.nodes for h in n.held}
-        later = sorted({*ends.values(), *(hold.end_ms for hold in holds)})
-        for moment in (None, *later):
-            time_ms = self.now_ms if moment is None else moment
-            gone = [a for a, end in ends.items() if moment is not None and end <= moment]
-            found = self._fit_after(way, tasks, gone, time_ms)
+        stay_ms = way.boot_ms + way.bound_ms
+        moments = {self.now_ms, *ends.values()}
+        for hold in holds:
+            moments |= {hold.start_ms, hold.start_ms - stay_ms, hold.end_ms}
+        for time_ms in sorted(moment for moment in moments if moment >= self.now_ms):
+            gone = [attempt for attempt, end in ends.items() if end <= time_ms]
+            found = self._fit_at(way, tasks, gone, time_ms)
             if found is not None:
                 return found
         return None
 
-    def _fit_after(self, way: Way, tasks: int, gone: list[str], time_ms: int) -> Found | None:
+    def _fit_at(self, way: Way, tasks: int, gone: list[str], time_ms: int) -> Found | None:
+        """Where a gang goes at a time beside the reservations that hold then, or begin later while
+        it would still be there.
+        """
         kept: dict[str, list[Kept]] = {}
+        later: list[Hold] = []
         for hold in self.holds[way.place.pool.id]:
-            for node_id, count in hold.tasks.items() if hold.end_ms > time_ms else ():
-                kept.setdefault(node_id, []).append(Kept(hold.need, count))
+            if time_ms < hold.start_ms < time_ms + way.boot_ms + way.bound_ms:
+                later.append(hold)
+            if hold.start_ms <= time_ms < hold.end_ms:
+                for node_id, count in hold.tasks.items():
+                    kept.setdefault(node_id, []).append(Kept(hold.need, count))
         rooms = [node.after(gone) for node in way.place.nodes]
-        fitting = [(n, room_for(n, way.need, tasks, kept.get(n.id, ()))) for n in rooms]
-        shares = pack(fitting, tasks)
+        fitting = []
+        for node in rooms:
+            room = room_for(node, way.need, tasks, kept.get(node.id, ()))
+            fitting.append((node, min([room, *(hold.leaves(node, way, tasks) for hold in later)])))
+        choose = first_nodes if self.profile.backfill == "conservative" else pack
+        shares = choose(fitting, tasks)
         by_id = {str(node.id): node for node in rooms}
-        return Found(max(time_ms, self.now_ms), shares, by_id, kept) if shares else None
+        return Found(time_ms, shares, by_id, kept) if shares else None
 
-    def _make_room(self, group: Group, ways: list[Way], usable: list[int]) -> bool:
-        return False
+    def _make_room(
+        self, group: Group, jobs: list[tuple[int, JobId]], ways: list[Way], weaker: int
+    ) -> bool:
+        """Claim what is being vacated, job by job, and evict where that is not enough; says whether
+        the first job has room.
+        """
+        made = False
+        while len(self.decided.reservations) < self.profile.reservations_count and jobs:
+            best = self._best_start(group.shape, ways)
+            if best is None or best[1].start_ms > self.now_ms:
+                if jobs[0][1] in self.world.making_room.values():
+                    break
+                best = self._evict(jobs[0][1], group.shape.tasks, ways, weaker)
+                if best is None:
+                    break
+            self._hold(group, jobs, *best)
+            made = True
+        return made
+
+    def _evict(
+        self, job: str, tasks: int, ways: list[Way], weaker: int
+    ) -> tuple[Way, Found] | None:
+        stopped = [victim for victim, _ in self.decided.preemptions]
+        told = [victim for victim, by in self.told if by == job and victim not in stopped]
+        running = {
+            str(name): (attempt, _charged(self.world, attempt)[0])
+            for name, attempt in self.world.running.items()
+        }
+        stopping = [n for n, (attempt, _) in running.items() if attempt.stopping or n in stopped]
+        kept: dict[str, list[Kept]] = {}
+        for hold in (hold for holds in self.holds.values() for hold in holds):
+            for node_id, count in hold.tasks.items():
+                kept.setdefault(node_id, []).append(Kept(hold.need, count))
+        ground = Ground(running, stopping, kept, self.now_ms)
+        judged = judge(ground, ways, tasks, told=told, weaker=weaker, profile=self.profile)
+        if judged is None:
+            return None
+        way, victims = judged
+        self.decided.preemptions.extend((victim, job) for victim in victims)
+        self.ends.update({AttemptId(victim): self.now_ms for victim in victims})
+        by_id = {str(n.id): n.after([*stopping, *victims], paid=True) for n in way.place.nodes}
+        shares = shares_without(ground, way, tasks, victims)
+        return way, Found(self.now_ms, shares, by_id, kept)
 
     def _expected_end(self, attempt: RunningAttempt) -> int:
         """What stops is as good as gone; who is late is given a minute, or an eighth of the time
@@ -452,48 +455,11 @@ class Cycle:
         return self.now_ms + max(60_000, late_ms // 8) if late_ms >= 0 else attempt.expected_end_ms
 
 
-def _by_age(groups: list[Group], _: Cycle) -> Group:
-    return min(groups, key=lambda group: group.jobs[0])
-
-
-def _by_tree(groups: list[Group], cycle: Cycle) -> Group:
-    """From the top of the tenant tree: at each level the child with the smallest share; on a tie
-    the one whose first job comes first by slack and age, then the one of the smaller name.
-    """
-    return _first_below("", groups, cycle)
-
-
-def _first_below(tenant: str, groups: list[Group], cycle: Cycle) -> Group:
-    below = f"{tenant}/" if tenant else ""
-    children: dict[str, list[Group]] = {}
-    for group in groups:
-        child = group.tenant
-        if child != tenant:
-            child = TenantId(below + child.removeprefix(below).split("/")[0])
-        children.setdefault(child, []).append(group)
-    ranked = []
-    for child, members in children.items():
-        if child == tenant or all(group.tenant == child for group in members):
-            first = min(members, key=lambda group: (group.slack, group.jobs[0]))
-        else:
-            first = _first_below(child, members, cycle)
-        share = cycle.share(child, own=child == tenant)
-        ranked.append((share, first.slack, first.jobs[0], child, first))
-    return min(ranked, key=lambda row: row[:4])[4]
-
-
-def _groups(world: Reference, classes: tuple[ClassRule, ...]) -> list[Group]:
-    groups: dict[tuple[int, TenantId, Shape], Group] = {}
-    for waiting in world.waiting.values():
-        spec = waiting.queued.spec
-        key = (rank_of(spec.priority, classes), spec.tenant, shape_of(spec))
-        if waiting.held is None and waiting.available > 0:
-            group = groups.setdefault(key, Group(*key))
-            group.slack = slack_of(spec)
-            group.jobs += [(waiting.queued.seq, waiting.queued.job)] * waiting.available
-    for group in groups.values():
-        group.jobs.sort()
-    return list(groups.values())
+def weaker_from(classes: tuple[ClassRule, ...], rank: int) -> int | None:
+    """The rank from which on a class may evict, after its own; None where it evicts nobody."""
+    if rank >= len(classes) or not classes[rank].evicts_from:
+        return None
+    return max(rank_of(classes[rank].evicts_from, classes), rank + 1)
 
 
 def _places(world: Reference) -> list[Place]:
@@ -518,12 +484,3 @@ def _charged(world: Reference, attempt: RunningAttempt) -> tuple[Amount, str]:
     tasks = sum(share.tasks for share in attempt.nodes)
     model = attempt.accelerator or (pool.accelerator if need.milli else "")
     return charge_of(need, tasks, pool, len(attempt.nodes)), model
-
-
-def _still_there(held: Held, node: Node) -> bool:
-    chips = node.chips
-    return all(chip < len(chips) and chips[chip] >= milli for chip, milli in held.parts)
-
-
-def _bare(inventory: Inventory) -> object:
-    return inventory.pools, [(node.id, node.pool, node.domains) for node in inventory.nodes]

@@ -76,19 +76,25 @@ def charge_of(need: Need, tasks: int, pool: Pool, nodes: int) -> Amount:
     return Amount(need.cpu, need.mem, need.milli).times(tasks)
 
 
-def score(way: Way, shape: Shape, wait_ms: int, profile: Profile) -> int:
-    """What the job's objective makes of a start after a wait; lower is better."""
-    time_ms = way.end_ms(wait_ms)
-    if shape.objective is Objective.TIME:
-        found = time_ms
-    elif shape.objective is Objective.COST:
-        found = way.cost
-    else:
-        weight, value = profile.cost_weight_milli, time_ms * profile.hour_value_microcny
-        found = (weight * way.cost + (1000 - weight) * (value // MS_PER_HOUR)) // 1000
+Score = tuple[int, int]
+"""What an objective makes of a way, then its finish: of equal scores the earlier finish wins."""
+
+
+def score(way: Way, shape: Shape, wait_ms: int, profile: Profile) -> Score:
+    """What the job's objective makes of a start after a wait; lower is better, in exact numbers.
+
+    Cost and time to the finish, weighed; time is worth the profile's price of an hour. What the job
+    prefers has its score lowered by a bonus.
+    """
+    weight = {Objective.TIME: 0, Objective.COST: 1000}.get(
+        shape.objective, profile.cost_weight_milli
+    )
+    kept = 1000
     if way.domestic and shape.constraints.domestic is DomesticRule.PREFER:
-        found = found * (1000 - profile.domestic_bonus_milli) // 1000
-    return found
+        kept -= profile.domestic_bonus_milli
+    finish = way.end_ms(wait_ms) * kept
+    value = (1000 - weight) * profile.hour_value_microcny * finish
+    return value + weight * MS_PER_HOUR * way.cost * kept, finish
 
 
 def ways_of(

@@ -17,7 +17,9 @@ from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SchedulerState
-from tests.reference.scheduler import Decided, Reference
+from tests.reference.evict import Wrong
+from tests.reference.scheduler import Decided, decide
+from tests.reference.told import Reference
 from tests.unit.scheduler.worlds import (
     A100,
     ASCEND,
@@ -74,8 +76,11 @@ class TwoWorlds(World):
         """Let both decide, and compare."""
         self.both.fast.validate()
         plan = run_cycle(self.both.fast.snapshot(self.now_ms), self.profile)
-        slow = self.both.slow.decide(self.now_ms, self.profile)
         fast = as_decided(plan)
+        try:
+            slow = decide(self.both.slow, self.now_ms, self.profile, fast.preemptions)
+        except Wrong as wrong:
+            raise Disagreement(f"preemptions\n  {wrong}") from wrong
         for name, one, other in zip(Decided._fields, fast, slow, strict=True):
             if one != other:
                 raise Disagreement(f"{name}\n  scheduler: {one}\n  reference: {other}")
@@ -90,7 +95,7 @@ def as_decided(plan: Plan) -> Decided:
             for p in plan.placements
         ],
         [(r.job, r.pool, r.start_ms) for r in plan.reservations],
-        sorted((p.victim, p.job) for p in plan.preemptions),
+        [(p.victim, p.job) for p in plan.preemptions],
         {d.head: tuple(sorted(dict.fromkeys(r.code for r in d.reasons))) for d in plan.deferrals},
     )
 
@@ -138,6 +143,8 @@ def take(two: World, world: Data, step: Data) -> None:
         case "resize":
             path, cpu, held = how
             put_pool(two, path, {**world["pools"][path], "cpu": cpu, "chips": held})
+        case _:
+            pass
 
 
 def requeue(two: World, attempt: Any) -> None:
@@ -234,7 +241,7 @@ def draw(rng: random.Random) -> Data:
         name: _tenant(rng) for name in rng.sample(("a", *TENANTS[1:], "c"), rng.choice([0, 1, 3]))
     }
     profile = rng.choice(["fair", "fair", "fair", "easy", "conservative", "fifo", "fair"])
-    settings = {}
+    settings: Data = {}
     if profile == "fair":
         settings = rng.choice([{}, {}, {"backfill": "conservative"}, {"reservations_count": 1}])
     return {
