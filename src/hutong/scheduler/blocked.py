@@ -219,7 +219,7 @@ class Blocked:
     def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
         """The option whose earliest start the job's objective likes best, and that start.
 
-        Pools are tried in the order of a bound from below, until no later one can be better.
+        One that starts in time for the deadline goes before any that does not. Pools are tried in the order of a bound from below, until no later one can be better.
         """
         board, shape, profile = self._board, look.shape, self._profile
         bounds = []
@@ -228,17 +228,18 @@ class Blocked:
             bound_ms = lower_bound_ms(board, option, shape.tasks)
             if bound_ms is not None:
                 score = option.score_at(bound_ms - board.now_ms, shape, profile)
-                bounds.append((score, bound_ms, at))
+                bounds.append((bound_ms > option.latest_ms, score, bound_ms, at))
         bounds.sort()
-        best: tuple[tuple[int, int, int], Found] | None = None
+        best: tuple[tuple[bool, int, int, int], Found] | None = None
         for bound in bounds:
             if best is not None and bound >= best[0]:
                 break
-            at = bound[2]
-            found = board.earliest(look.options[at], shape.tasks)
+            at = bound[3]
+            option = look.options[at]
+            found = board.earliest(option, shape.tasks)
             if found is not None:
-                wait_ms = found.start_ms - board.now_ms
-                score = look.options[at].score_at(wait_ms, shape, profile)
-                if best is None or (score, found.start_ms, at) < best[0]:
-                    best = (score, found.start_ms, at), found
-        return (best[0][2], best[1]) if best is not None else None
+                score = option.score_at(found.start_ms - board.now_ms, shape, profile)
+                key = (found.start_ms > option.latest_ms, score, found.start_ms, at)
+                if best is None or key < best[0]:
+                    best = key, found
+        return (best[0][3], best[1]) if best is not None else None

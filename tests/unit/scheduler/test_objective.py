@@ -247,3 +247,14 @@ def test_an_option_that_takes_no_work_at_present_is_named_without_a_nearest_miss
     deferral = deferral_of(world.cycle(), job)
     assert codes(deferral) == ["waiting.no_pool"]
     assert "Nearest" not in deferral.reasons[0].sentence()
+
+
+def test_a_reservation_in_time_for_the_deadline_goes_before_a_cheaper_one_that_is_late() -> None:
+    world = World().pool("bj/dear", chips=1, price=price(chip=50)).pool("zjk/cheap", chips=1)
+    world.runs("bj/dear-0", chips=1, ends_in_ms=30 * MINUTE_MS)
+    world.runs("zjk/cheap-0", chips=1, ends_in_ms=90 * MINUTE_MS)
+    fields = {"estimate_ms": HOUR_MS, "objective": Objective.COST}
+    for deadline_in_ms, pool in ((2 * HOUR_MS, "bj/dear"), (3 * HOUR_MS, "zjk/cheap")):
+        job = world.job(chips(1), deadline_ms=world.now_ms + deadline_in_ms, **fields)
+        assert [held.pool for held in world.cycle().reservations if held.job == job] == [pool]
+        world.state.dequeue(job)
