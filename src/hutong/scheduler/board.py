@@ -218,7 +218,8 @@ class Fitting:
             self.lasting, self.fits_count = True, known[1]
             return ()
         index = lane.index
-        rows, holds = index.gather(self._need, self._allowed)
+        # What bars a node to the whole gang may leave room for a part of it: no mask here.
+        rows, holds = index.gather(self._need, NO_MASK)
         self.fits_count = min(int(holds.sum()), tasks)
         if self.fits_count < tasks:
             self.lasting = not lane.owned
