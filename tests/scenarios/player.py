@@ -12,13 +12,13 @@ import msgspec
 import yaml
 
 from hutong.model.ids import AttemptId, JobId
-from hutong.model.job import DomesticRule, Objective
+from hutong.model.job import DataInput, DomesticRule, Objective, Preferences, Workload
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
-from hutong.model.supply import NodeCondition, PriceBook, SoftwareVersion
-from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan
+from hutong.model.supply import Energy, NodeCondition, PriceBook, SoftwareVersion
+from hutong.scheduler.plan import Candidate, Deferral, Explanation, Placement, Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SiteStatus
-from tests.unit.scheduler.worlds import ArraySpec, World
+from tests.unit.scheduler.worlds import ArraySpec, World, link
 
 HERE = Path(__file__).parent
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -72,12 +72,20 @@ class Player:
             given = {
                 key: fields[key] for key in ("region", "jurisdiction", "owner") if key in fields
             }
+            if "energy" in fields:
+                given["energy"] = energy_of(fields["energy"])
             self.world.site(site, **given)
             for pool, shape in fields["pools"].items():
                 self._pool(f"{site}/{pool}", dict(shape))
             for node, condition in fields.get("conditions", {}).items():
                 self.world.node(f"{site}/{node}", NodeCondition(condition))
             self.world.status(site, SiteStatus(fields.get("status", "ready")))
+        self._links(self.scenario.get("links", []))
+
+    def _links(self, links: list[dict[str, Any]]) -> None:
+        for each in links:
+            given = {"mbit_per_s": each["mbit_per_s"], "price_cny_per_gb": each.get("price", 0)}
+            self.world.state.put_link(link(*each["between"], **given))
 
     def _pool(self, path: str, fields: dict[str, Any]) -> None:
         price = fields.pop("price", 0)
@@ -115,6 +123,16 @@ class Player:
                 given["array"] = ArraySpec(given["array"])
             needs = given.pop("software", {})
             given["frameworks"] = tuple(FrameworkNeed(n, str(v)) for n, v in needs.items())
+            if "inputs" in given:
+                given["inputs"] = tuple(
+                    DataInput(name, round(data["gib"] * 1024), tuple(data.get("at", ())))
+                    for name, data in given["inputs"].items()
+                )
+            if "prefer" in given:
+                wanted = {kind: tuple(names) for kind, names in given.pop("prefer").items()}
+                given["preferences"] = Preferences(**wanted)
+            if "workload" in given:
+                given["workload"] = Workload(given["workload"])
             for many in ("regions", "jurisdictions", "sites", "pools", "owners", "exclude_sites"):
                 given[many] = tuple(given.pop(many, ()))
             self.jobs[name] = self.world.job(*alternatives, **given)
@@ -124,6 +142,9 @@ class Player:
             self.world.status(site, SiteStatus(status))
         for name in event.get("ends", []):
             self.world.end(self.attempts[name])
+        for name in event.get("runs", []):
+            self.world.state.note_progress(self.attempts[name], self.world.now_ms, 0)
+        self._links(event.get("links", []))
         self._submit(event.get("jobs", {}))
         self.world.pass_time(to_ms(event.get("after", "0s")))
         return ["", *self._cycle()]
@@ -159,7 +180,10 @@ class Player:
         for deferral in plan.deferrals:
             lines += self._waits(deferral)
         shares = ", ".join(f"{tenant} {share}" for tenant, share in plan.shares_milli.items())
-        return [*lines, f"  shares in thousandths: {shares or 'none'}"]
+        lines.append(f"  shares in thousandths: {shares or 'none'}")
+        if self.world.profile.domestic_target_milli:
+            lines.append(f"  domestic chips in thousandths: {plan.domestic_milli}")
+        return lines
 
     def _started(self, placement: Placement, *, fresh: bool) -> list[str]:
         where = ", ".join(
@@ -190,7 +214,7 @@ class Player:
             cost = round(candidate.cost_microcny / 1_000_000, 2)
             lines.append(
                 f"    {candidate.pool}: start {start}, finish {self._time(candidate.finish_ms)}, "
-                f"{cost:g} CNY, {candidate.tasks_fitting} task(s) fit now"
+                f"{cost:g} CNY, {candidate.tasks_fitting} task(s) fit now{parts_of(candidate)}"
             )
         if explanation.filtered:
             counts = ", ".join(f"{n} by {name}" for name, n in explanation.filtered.items())
@@ -207,6 +231,30 @@ class Player:
         for name, job in self.jobs.items():
             line = re.sub(rf"\b{job}\b", name, line)
         return line
+
+
+def parts_of(candidate: Candidate) -> str:
+    """The parts of a score that not every candidate has."""
+    parts = []
+    if candidate.transfer_ms:
+        parts.append(f"transfer {candidate.transfer_ms / UNITS_MS['m']:.1f}m")
+    if candidate.egress_microcny:
+        parts.append(f"egress {candidate.egress_microcny / 1e6:.2f} CNY")
+    if candidate.energy_microcny or candidate.carbon_g:
+        power = f"{candidate.energy_microcny / 1e6:.2f} CNY"
+        parts.append(f"power {power} and {candidate.carbon_g / 1000:.1f} kg")
+    if candidate.preferred_milli:
+        parts.append(f"{candidate.preferred_milli / 10:g} % off as preferred")
+    if candidate.domestic_milli:
+        parts.append(f"{candidate.domestic_milli / 10:g} % off as domestic")
+    return "".join(f", {part}" for part in parts)
+
+
+def energy_of(fields: dict[str, float]) -> Energy:
+    """A site's power: CNY a kWh, grams a kWh, and the building's factor."""
+    return Energy(
+        round(fields["price"] * 1_000_000), round(fields["carbon"]), round(fields["pue"] * 1000)
+    )
 
 
 def to_ms(text: str | int) -> int:
