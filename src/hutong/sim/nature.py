@@ -24,6 +24,9 @@ class Nature:
         line = self._jobs[int(order.program.env[LINE])]
         behaviour = line.behaviour
         run_ms = behaviour.run_ms * 1_000 // speed_milli(line.spec, order, self._catalog)
+        if line.spec.elastic is not None:  # the same work over fewer tasks
+            tasks = sum(share.tasks for share in order.nodes if not share.group)
+            run_ms = run_ms * line.spec.tasks // tasks
         if behaviour.spread_milli:
             # By the attempt's name, so that it does not matter who asks when.
             share = crc32(order.attempt.encode()) % (2 * behaviour.spread_milli + 1)

@@ -4,8 +4,9 @@ from hutong.lifecycle import events as ev
 from hutong.lifecycle.hub import HubMachine
 from hutong.lifecycle.records import Attempt
 from hutong.lifecycle.state import decode_state, encode_state
+from hutong.model.attempt import held_by
 from hutong.model.classes import rank_of
-from hutong.model.ids import AttemptId, JobId, SiteId, TenantId
+from hutong.model.ids import AttemptId, JobId, SiteId, TenantId, split_attempt
 from hutong.model.job import DependencyKind, JobSpec
 from hutong.model.reasons import Completed, NotConsidered
 from hutong.model.resources import Amount
@@ -16,6 +17,7 @@ from hutong.scheduler.plan import Plan
 from hutong.sim.disk import Rows
 from hutong.sim.site import Run
 from hutong.sim.violation import ASKED, Violation, must
+from hutong.sim.wholeness import gangs_are_whole
 
 # Promise 1
 
@@ -46,12 +48,17 @@ def rows_show_the_state(machine: HubMachine, rows: Rows) -> None:
 
 def successes_are_single(runs: dict[AttemptId, Run], rows: Rows) -> None:
     """Of one element one run counts; another success belongs to an attempt that was given up."""
+    parts: dict[tuple[str, int], list[AttemptId]] = {}
     counted: dict[str, AttemptId] = {}
     for attempt, run in runs.items():
         row = rows.attempts[attempt]
         if not isinstance(run.reason, Completed) or not isinstance(row.reason, Completed):
             continue
-        element = attempt.rpartition("-")[0]
+        element, number, _ = split_attempt(attempt)
+        succeeded = parts.setdefault((element, number), [])
+        succeeded.append(attempt)
+        if len(succeeded) < row.parts:
+            continue
         if element in counted:
             raise Violation(2, f"{counted[element]} and {attempt} both count", row.job)
         counted[element] = attempt
@@ -104,8 +111,8 @@ def _parallel_is_bounded(machine: HubMachine, job_id: JobId) -> None:
 
 def plan_is_sound(machine: HubMachine, plan: ev.PlanDecided, now_ms: int) -> None:
     """What a plan placed fits, keeps every quota, is whole, explained, and evicts by the rules."""
+    gangs_are_whole(machine, plan)
     for placed in plan.placements:
-        _placement_is_whole(machine, placed)
         _parallel_is_bounded(machine, placed.job)
         pools = [candidate.pool for candidate in placed.explanation.candidates]
         if not placed.reason.sentence() or placed.pool not in pools:
@@ -116,6 +123,8 @@ def plan_is_sound(machine: HubMachine, plan: ev.PlanDecided, now_ms: int) -> Non
         _quotas_hold(machine, plan)
     for preempted in plan.preemptions:
         _victim_may_be_evicted(machine, preempted, now_ms)
+    for resized in plan.resizes:
+        _may_be_resized(machine, resized, now_ms)
     sites: dict[JobId, str] = {}
     for preempted in plan.preemptions:
         victim = machine.state.attempts[preempted.attempt]
@@ -123,23 +132,6 @@ def plan_is_sound(machine: HubMachine, plan: ev.PlanDecided, now_ms: int) -> Non
             continue  # its elements may each make room somewhere else
         if sites.setdefault(preempted.by, victim.site) != victim.site:
             raise Violation(4, f"victims of {preempted.by} are on two sites", victim.id)
-
-
-def _placement_is_whole(machine: HubMachine, placed: ev.AttemptPlaced) -> None:
-    spec = machine.state.jobs[placed.job].spec
-    tasks = sum(share.tasks for share in placed.nodes)
-    if tasks != spec.tasks:
-        problem = f"{tasks} of {spec.tasks} tasks of {placed.job} were placed"
-        raise Violation(4, problem, placed.attempt)
-    inventory = machine.state.sites[placed.site].inventory
-    pools = {node.id: node.pool for node in inventory.nodes}
-    names = [share.node for share in placed.nodes]
-    stray = [name for name in names if pools.get(name) != placed.pool]
-    if stray or len(dict.fromkeys(names)) < len(names):
-        problem = f"nodes {', '.join(names)} are not distinct nodes of {placed.pool}"
-        raise Violation(4, problem, placed.attempt)
-    if not machine.state.sites[placed.site].is_ready:
-        raise Violation(6, f"{placed.site} takes no new work", placed.attempt)
 
 
 def _nodes_hold(machine: HubMachine, plan: ev.PlanDecided) -> None:
@@ -152,12 +144,14 @@ def _nodes_hold(machine: HubMachine, plan: ev.PlanDecided) -> None:
                 guests[share.node] = guests.get(share.node, 0) + 1
                 if machine.state.jobs[attempt.job].spec.exclusive:
                     alone[share.node] = attempt.id
-                part = attempt.needs.times(share.tasks)
+                part = attempt.needs_of(share).times(share.tasks)
                 held[share.node] = held.get(share.node, Amount()).plus(part)
     for placed in plan.placements:
         inventory = machine.state.sites[placed.site].inventory
-        capacity = next(pool.node for pool in inventory.pools if pool.id == placed.pool)
+        capacities = {pool.id: pool.node for pool in inventory.pools}
+        homes = {node.id: node.pool for node in inventory.nodes}
         for share in placed.nodes:
+            capacity = capacities[homes[share.node]]
             if not held[share.node].fits_in(capacity):
                 problem = f"{share.node} has {capacity} and is to hold {held[share.node]}"
                 raise Violation(3, problem, placed.attempt)
@@ -221,6 +215,30 @@ def _victim_may_be_evicted(
         raise Violation(4, f"{victim.id} had {spec.min_run_ms} ms to run", victim.id)
 
 
+def _may_be_resized(machine: HubMachine, resized: ev.AttemptResized, now_ms: int) -> None:
+    """Only who said so is stopped to go on at another size, and for a better cause than its own."""
+    state = machine.state
+    attempt = state.attempts[resized.attempt]
+    spec = state.jobs[attempt.job].spec
+    before = sum(share.tasks for share in attempt.nodes if not share.group)
+    elastic = spec.elastic
+    if elastic is None or not elastic.resize or spec.array is not None:
+        raise Violation(4, f"{attempt.id} may not be resized", attempt.id)
+    if not elastic.tasks_min <= resized.tasks <= spec.tasks or resized.tasks == before:
+        problem = f"{attempt.id} goes from {before} to {resized.tasks} tasks"
+        raise Violation(4, f"{problem}, of {elastic.tasks_min} to {spec.tasks}", attempt.id)
+    if resized.by is None:
+        if resized.tasks < before:
+            raise Violation(4, f"{attempt.id} shrinks for nobody", attempt.id)
+        return
+    gains = state.jobs[resized.by].spec.priority
+    classes = machine.profile.classes
+    if not spec.preemptible or rank_of(spec.priority, classes) < rank_of(gains, classes):
+        raise Violation(4, f"{attempt.id} may not make room for {resized.by}", attempt.id)
+    if now_ms - attempt.placed_ms < spec.min_run_ms:
+        raise Violation(4, f"{attempt.id} had {spec.min_run_ms} ms to run", attempt.id)
+
+
 def offers_are_bounded(machine: HubMachine, event: ev.OfferScaled) -> None:
     """A provider is asked for no more nodes than it has, nor for more than there are tasks."""
     record = machine.state.sites[SiteId(event.pool.partition("/")[0])]
@@ -256,7 +274,7 @@ def meter_adds_up(machine: HubMachine, rows: Rows, runs: dict[AttemptId, Run]) -
         if billed_ms != true_ms:
             problem = f"{row.id} ran for {true_ms} ms and is billed for {billed_ms}"
             raise Violation(5, problem, row.id)
-        held = row.needs.times(sum(share.tasks for share in row.nodes))
+        held = held_by(row.nodes, row.needs, row.groups)
         cost = cost_microcny(row.rate_microcny_per_hour, true_ms)
         if row.cost_microcny != cost:
             raise Violation(5, f"{row.id} costs {cost} and is billed {row.cost_microcny}", row.id)

@@ -255,8 +255,9 @@ class ModelSite:
         run = Run(order, self._loop.now_ms, run_ms, exit_code, leave_ms)
         self.runs[attempt] = run
         self._ledger.taken(self, run)
-        pool = next(pool for pool in self._whole.pools if pool.id == order.pool)
-        self._loop.after(pool.boot_ms, self._begin, run)
+        used = {order.pool, *(group.place.pool for group in order.groups)}
+        boots_ms = [pool.boot_ms for pool in self._whole.pools if pool.id in used]
+        self._loop.after(max(boots_ms), self._begin, run)
         self._notice(run)
         self._watch()
         done(None)

@@ -12,7 +12,7 @@ from hutong.lifecycle import commands as do
 from hutong.lifecycle import events as ev
 from hutong.lifecycle.admission import Accepted
 from hutong.lifecycle.hub import HubMachine
-from hutong.model.ids import AttemptId, JobId, NodeId, TenantId
+from hutong.model.ids import AttemptId, JobId, NodeId, TenantId, split_attempt
 from hutong.model.job import JobSpec
 from hutong.model.reasons import Completed
 from hutong.model.resources import Amount
@@ -45,7 +45,7 @@ class Witness:
         self._keys: dict[tuple[TenantId, str], JobId] = {}
         self._on_node: dict[NodeId, dict[AttemptId, Run]] = {}
         self._running: dict[str, dict[AttemptId, Run]] = {}
-        self._newest: dict[str, Run] = {}
+        self._newest: dict[str, dict[int, Run]] = {}
         self._calm_steps = 0
         self._note = note
 
@@ -57,33 +57,46 @@ class Witness:
             raise Violation(2, f"{order.attempt} was started a second time", order.attempt)
         self.runs[order.attempt] = run
         self._note(f"site   {order.attempt} holds {', '.join(s.node for s in order.nodes)}")
-        pools = {pool.id: pool for pool in site.inventory().pools}
+        inventory = site.inventory()
+        pools = {pool.id: pool for pool in inventory.pools}
+        homes = {node.id: pools[node.pool] for node in inventory.nodes}
         for share in order.nodes:
+            home = homes[share.node]
             here = self._on_node.setdefault(share.node, {})
             here[order.attempt] = run
             held = Amount()
             for other in here.values():
                 for part in other.order.nodes:
                     if part.node == share.node:
-                        held = held.plus(other.order.needs.times(part.tasks))
-            if not held.fits_in(pools[order.pool].node):
+                        needs = other.order.needs_of(part)
+                        held = held.plus(needs.times(part.tasks))
+            if not held.fits_in(home.node):
                 crowd = ", ".join(here)
-                problem = f"{share.node} has {pools[order.pool].node}, and {crowd} hold {held}"
+                problem = f"{share.node} has {home.node}, and {crowd} hold {held}"
                 raise Violation(3, problem, order.attempt)
 
     def began(self, site: ModelSite, run: Run) -> None:
         order = run.order
-        element = order.attempt.rpartition("-")[0]
+        element = split_attempt(order.attempt)[0]
         running = self._running.setdefault(element, {})
         running[order.attempt] = run
         self._note(f"site   {order.attempt} runs")
-        if len(running) > 1:
+        # Parts of one gang have one token and run together, each of them once.
+        tokens = {other.order.token: True for other in running.values()}
+        parts = {other.order.part: True for other in running.values()}
+        if len(tokens) > 1 or len(parts) < len(running):
             raise Violation(2, f"{' and '.join(running)} run at the same time", order.attempt)
-        newest = self._newest.get(element)
-        if newest is not None and newest.order.token >= order.token:
-            problem = f"{order.attempt} with token {order.token} began after {newest.order.attempt}"
-            raise Violation(2, f"{problem} with token {newest.order.token}", order.attempt)
-        self._newest[element] = run
+        newest = self._newest.setdefault(element, {})
+        for part, other in newest.items():
+            behind = other.order.token > order.token
+            again = other.order.token == order.token and part == order.part
+            if behind or again:
+                problem = f"{order.attempt} with token {order.token} began after"
+                problem = f"{problem} {other.order.attempt} with token {other.order.token}"
+                raise Violation(2, problem, order.attempt)
+        if any(other.order.token < order.token for other in newest.values()):
+            newest.clear()
+        newest[order.part] = run
         if site.clock.boot_ms(run.began_true_ms) >= site.lease_until_ms:
             raise Violation(2, f"{order.attempt} began without a lease", order.attempt)
 
@@ -100,7 +113,7 @@ class Witness:
         order = run.order
         for share in order.nodes:
             self._on_node[share.node].pop(order.attempt, None)
-        self._running.get(order.attempt.rpartition("-")[0], {}).pop(order.attempt, None)
+        self._running.get(split_attempt(order.attempt)[0], {}).pop(order.attempt, None)
         reason = run.reason.sentence() if run.reason is not None else ""
         self._note(f"site   {order.attempt} is over: {reason}")
         late_ms = site.clock.boot_ms(run.over_true_ms) - site.lease_until_ms
