@@ -11,7 +11,7 @@ import msgspec
 from hutong.connectors.contract import Connector, Lease
 from hutong.connectors.local.connector import LocalConnector
 from hutong.connectors.local.sitefile import parse_site_file
-from hutong.model.attempt import AttemptOrder, NodeShare, Observation
+from hutong.model.attempt import AttemptOrder, GroupPlace, NodeShare, Observation, OrderGroup
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, TenantId
 from hutong.model.job import Program
 from hutong.model.resources import Amount
@@ -70,6 +70,17 @@ def order(which: int = 1, /, **changes: object) -> AttemptOrder:
 def gang(first: int, second: int) -> tuple[NodeShare, ...]:
     """So many tasks on either node."""
     return (NodeShare(NodeId("lab/chips-1"), first), NodeShare(NodeId("lab/chips-2"), second))
+
+
+def headed(which: int = 1, /, **changes: object) -> AttemptOrder:
+    """A gang of two tasks, ranks 1 and 2, beside a head of rank 0."""
+    head = OrderGroup("head", GroupPlace(PoolId("lab/chips"), Amount(500, 32, 0)))
+    nodes = (
+        NodeShare(NodeId("lab/chips-1"), 1, group=1),
+        NodeShare(NodeId("lab/chips-1"), 1),
+        NodeShare(NodeId("lab/chips-2"), 1),
+    )
+    return order(which, nodes=nodes, groups=(head,), **changes)
 
 
 class Rig(Protocol):

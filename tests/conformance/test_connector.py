@@ -26,6 +26,7 @@ from tests.conformance.connectors import (
     Rig,
     Watch,
     gang,
+    headed,
     hold,
     log_of,
     order,
@@ -151,6 +152,36 @@ async def test_a_gang_ends_when_one_of_it_fails(rig: Rig, watch: Watch) -> None:
     acts = {"rank1": [Exit(5)], "rank2": [Hold(deaf=True)]}
     await rig.connector.start(rig.act(failing, Hold(), **acts))
     assert (await watch.ended(ONE)).ended == ExitCode(5, task=1)
+
+
+async def test_a_gang_has_completed_when_its_own_tasks_have_whatever_its_head_does(
+    rig: Rig, watch: Watch
+) -> None:
+    acted = rig.act(headed(), rank0=[Print(b"head"), Hold()], rank1=[Await("go")], rank2=[])
+    await rig.connector.start(acted)
+    await log_of(rig.connector, ONE, b"head")
+    rig.release("go")
+    assert (await watch.ended(ONE)).ended == Completed()
+
+
+async def test_a_head_that_does_not_listen_is_ended_after_its_grace(rig: Rig, watch: Watch) -> None:
+    acted = rig.act(headed(grace_ms=200), rank0=[Hold(deaf=True)], rank1=[], rank2=[])
+    await rig.connector.start(acted)
+    assert (await watch.ended(ONE)).ended == Completed()
+
+
+async def test_a_head_that_is_done_leaves_the_gang_to_go_on(rig: Rig, watch: Watch) -> None:
+    acted = rig.act(headed(), rank0=[], rank1=[Print(b"on"), Await("go")], rank2=[])
+    await rig.connector.start(acted)
+    await log_of(rig.connector, ONE, b"on", task=1)
+    rig.release("go")
+    assert (await watch.ended(ONE)).ended == Completed()
+
+
+async def test_a_gang_ends_when_its_head_fails(rig: Rig, watch: Watch) -> None:
+    acted = rig.act(headed(), rank0=[Exit(4)], rank1=[Hold()], rank2=[Hold()])
+    await rig.connector.start(acted)
+    assert (await watch.ended(ONE)).ended == ExitCode(4, task=0)
 
 
 async def test_a_stopped_attempt_ends_as_fenced(rig: Rig, watch: Watch) -> None:

@@ -82,6 +82,9 @@ class Connector(Protocol):
     async def start(self, order: AttemptOrder) -> None:
         """Run an attempt, unless it is known already. The gang starts whole or ends at once.
 
+        It ends when a task fails, or when the tasks of the gang itself are done: then whatever its
+        other groups still run is asked to end as by a stop, and the attempt has completed.
+
         Returns when the site has taken it for good or will, whatever happens to this connector;
         what becomes of it is told by `changes`. A command that does not exist is an end with
         `CommandNotFound`, not an error. Raises `connector.refused` for what can never run here,

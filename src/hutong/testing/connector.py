@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 
 from hutong.connectors.contract import Ability, Lease
-from hutong.model.attempt import AttemptOrder, Observation
+from hutong.model.attempt import AttemptOrder, NodeShare, Observation
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.reasons import (
@@ -79,8 +79,9 @@ def boot_ms() -> int:
 class _Task:
     """What is left to act of one task; `code` once it has left."""
 
-    def __init__(self, acts: Sequence[Act]) -> None:
+    def __init__(self, acts: Sequence[Act], group: int = 0) -> None:
         self.acts = list(acts)
+        self.group = group
         self.log = bytearray()
         self.code: int | None = None
 
@@ -94,11 +95,13 @@ class _Run:
     """One attempt: `seen` is what is told of it, `reason` why it ends once that is known."""
 
     def __init__(
-        self, seen: Observation, acts: Sequence[Sequence[Act]] = (), nodes: Sequence[NodeId] = ()
-    ) -> None:
+        self, seen: Observation, acts: Sequence[Sequence[Act]] = (),
+        nodes: Sequence[NodeShare] = (),
+    ) -> None:  # fmt: skip
         self.seen = seen
-        self.nodes = nodes
-        self.tasks = [_Task(of_task) for of_task in acts]
+        self.nodes = [share.node for share in nodes]
+        groups = [share.group for share in nodes for _ in range(share.tasks)] or [0] * len(acts)
+        self.tasks = [_Task(*of_task) for of_task in zip(acts, groups, strict=True)]
         self.reason: EndedReason | None = None
         self.kill_at_s: float | None = None
         self.grace_ms = 0
@@ -152,7 +155,7 @@ class MemorySite:
             if node in self.offered and not _is_up(self.offered[node]):
                 self._never_start(attempt, SpotRevoked(node))
                 return
-        run = _Run(Observation(attempt, AttemptState.RUNNING, _wall_ms()), acts, nodes)
+        run = _Run(Observation(attempt, AttemptState.RUNNING, _wall_ms()), acts, order.nodes)
         run.grace_ms = order.grace_ms
         self.runs[attempt] = run
         self.listener(run.seen)
@@ -252,6 +255,9 @@ class MemorySite:
             if task.code and run.reason is None:
                 failed = Signalled(-task.code, rank) if task.code < 0 else ExitCode(task.code, rank)
                 self._end(run, failed, run.grace_ms)
+        own = [task for task in run.tasks if not task.group]
+        if run.reason is None and len(own) < len(run.tasks) and all(t.code == 0 for t in own):
+            self._end(run, Completed(), run.grace_ms)
         if all(task.code is not None for task in run.tasks):
             self._finish(run)
 

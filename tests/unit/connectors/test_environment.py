@@ -6,12 +6,13 @@ from hutong.connectors.local.environment import (
     FIRST_PORT,
     PORTS,
     VISIBLE_DEVICES,
+    Ground,
     Surroundings,
     build,
     first_port,
 )
-from hutong.model.attempt import AttemptOrder
-from hutong.model.ids import JobId, SiteId
+from hutong.model.attempt import AttemptOrder, GroupPlace, NodeShare, OrderGroup
+from hutong.model.ids import JobId, NodeId, PoolId, SiteId
 from hutong.model.job import Program
 from hutong.model.resources import Amount
 from tests.conformance.connectors import gang, order
@@ -146,6 +147,11 @@ def test_hutongs_own_variables_name_the_attempt() -> None:
         "HUTONG_NODE": "chips-1",
         "HUTONG_TASKS": "1",
         "HUTONG_TASK_RANK": "0",
+        "HUTONG_GROUP": "",
+        "HUTONG_GROUP_RANK": "0",
+        "HUTONG_GROUP_TASKS": "1",
+        "HUTONG_PART": "0",
+        "HUTONG_PARTS": "1",
         "HUTONG_ACCELERATOR": "A100-40GB",
         "HUTONG_ACCELERATOR_COUNT": "0.25",
         "HUTONG_ACCELERATOR_DECLARED": "1",
@@ -186,3 +192,57 @@ def test_ports_stay_in_their_range() -> None:
     ports = {first_port(f"h0test-j{job}-1") for job in range(1_000)}
     assert all(FIRST_PORT <= port < FIRST_PORT + PORTS for port in ports)
     assert len(ports) > 900
+
+
+def grouped() -> AttemptOrder:
+    """A head without chips on a pool of its own, and two workers with one chip each."""
+    program = Program(argv=("head",), env={"ROLE": "head"})
+    head = OrderGroup("head", GroupPlace(PoolId("lab/cpu"), Amount(4_000, 64, 0)), program)
+    nodes = (NodeShare(NodeId("lab/cpu-1"), 1, group=1), *gang(1, 1))
+    return order(
+        nodes=nodes, groups=(head,), needs=Amount(1_000, 64, 1_000), accelerator="A100-40GB",
+        program=Program(argv=("work",), env={"ROLE": "worker"}),
+    )  # fmt: skip
+
+
+GROUNDS = msgspec.structs.replace(AROUND, groups=(Ground(),))
+
+
+def test_ranks_of_a_gang_with_groups_go_over_all_of_it_the_groups_first() -> None:
+    names = ("RANK", "WORLD_SIZE", "HUTONG_GROUP", "HUTONG_GROUP_RANK", "HUTONG_GROUP_TASKS")
+    envs = [env_of(grouped(), rank, GROUNDS) for rank in range(3)]
+    assert [[env[name] for name in names] for env in envs] == [
+        ["0", "3", "head", "0", "1"],
+        ["1", "3", "", "0", "2"],
+        ["2", "3", "", "1", "2"],
+    ]
+    assert len({(env["MASTER_ADDR"], env["MASTER_PORT"]) for env in envs}) == 1
+
+
+def test_a_group_has_its_own_pool_needs_and_variables() -> None:
+    head, worker = (env_of(grouped(), rank, GROUNDS) for rank in (0, 1))
+    assert (head["HUTONG_POOL"], worker["HUTONG_POOL"]) == ("cpu", "chips")
+    assert (head["SLURM_CPUS_PER_TASK"], worker["SLURM_CPUS_PER_TASK"]) == ("4", "1")
+    assert (head["HUTONG_ACCELERATOR"], worker["HUTONG_ACCELERATOR"]) == ("", "A100-40GB")
+    assert "SLURM_GPUS_PER_TASK" not in head
+    assert (head["ROLE"], worker["ROLE"]) == ("head", "worker")
+
+
+def test_a_group_without_a_program_runs_with_the_jobs_variables() -> None:
+    plain = grouped()
+    bare = OrderGroup("head", plain.groups[0].place)
+    env = env_of(msgspec.structs.replace(plain, groups=(bare,)), 0, GROUNDS)
+    assert env["ROLE"] == "worker"
+
+
+def test_real_devices_are_shown_to_the_group_that_has_them() -> None:
+    real = msgspec.structs.replace(GROUNDS, declared=False, stack="cuda", devices=[[], [3], [5]])
+    envs = [env_of(grouped(), rank, real) for rank in range(3)]
+    assert [env["CUDA_VISIBLE_DEVICES"] for env in envs] == ["", "3", "5"]
+
+
+def test_ranks_of_a_part_go_on_where_the_one_before_ends() -> None:
+    part = order(nodes=gang(1, 1), part=1, parts=2, rank_first=3, tasks_total=5)
+    env = env_of(part, 1)
+    assert (env["RANK"], env["WORLD_SIZE"], env["LOCAL_RANK"]) == ("4", "5", "0")
+    assert (env["HUTONG_PART"], env["HUTONG_PARTS"], env["HUTONG_TASKS"]) == ("1", "2", "5")

@@ -29,7 +29,7 @@ from hutong.connectors.local.sitefile import SiteFile
 from hutong.connectors.local.workfolder import WorkFolder
 from hutong.model.attempt import AttemptOrder, Observation
 from hutong.model.errors import HutongError, refuse
-from hutong.model.ids import AttemptId, NodeId, PoolId, is_job
+from hutong.model.ids import AttemptId, NodeId, PoolId, is_job, split_attempt
 from hutong.model.limits import LOG_BYTES_PER_TASK
 from hutong.model.reasons import StartFailed
 from hutong.model.states import AttemptState
@@ -63,6 +63,7 @@ class LocalConnector:
         self._base = {name: os.environ[name] for name in environment.BASE if name in os.environ}
         self._base.setdefault("PATH", os.defpath)
         self._link: link.Link | None = None
+        self._knows_groups = False
         self._lease = Lease()
         self._starting: dict[AttemptId, bytes] = {}
         self._stopping: dict[AttemptId, bytes] = {}
@@ -96,6 +97,7 @@ class LocalConnector:
             raise _failed("making its folders", problem) from None
         self._link, hello = await link.connect(self._disk.root, self._heard, self._lost)
         self._lease = Lease(*hello["lease"])
+        self._knows_groups = bool(hello.get("groups"))
         self._tasks.append(asyncio.create_task(self._tidy()))
         self._tasks.append(asyncio.create_task(self._revoke()))
 
@@ -241,23 +243,35 @@ class LocalConnector:
         problem = "" if is_job(order.job) else f"{order.job!a} is no job's id"
         if not order.tasks:
             problem = "it has no task"
-        if order.pool not in self._pools:
-            problem = f"there is no pool {order.pool}"
+        pools = [order.pool, *[group.place.pool for group in order.groups]]
+        for pool in pools:
+            if pool not in self._pools:
+                problem = f"there is no pool {pool}"
         for share in order.nodes:
             home = self._nodes.get(share.node) or self._provider.pool_of(share.node, _wall_ms())
-            if home != order.pool:
-                problem = f"pool {order.pool} has no node {share.node}"
+            if not 0 <= share.group < len(pools):
+                problem = f"there is no group {share.group}"
+            elif home != pools[share.group]:
+                problem = f"pool {pools[share.group]} has no node {share.node}"
+        if order.groups and not self._knows_groups:
+            problem = "its supervisor is of an older version, until its attempts have ended"
         if problem:
             advice = "The site's inventory has changed; the hub hears of it."
             raise refuse("connector.refused", problem=problem, advice=advice)
 
     def _prepare(self, order: AttemptOrder) -> bytes:
         """Write an attempt's folder; give back the line that starts it. Raises OSError."""
-        pool = self._pools[order.pool]
         prepared = self._disk.prepare(order)
+        grounds = [self._ground(order.pool), *[self._ground(g.place.pool) for g in order.groups]]
+        needs = [order.needs, *[group.place.needs for group in order.groups]]
+        real = [
+            number
+            for number, (ground, need) in enumerate(zip(grounds, needs, strict=True))
+            if need.accelerator_milli and not ground.declared
+        ]
         chips: list[list[int]] = []
-        if order.needs.accelerator_milli and not pool.declared:
-            held, chips = self._chips.take(order)
+        if real:
+            held, chips = self._chips.take(order, real)
             self._disk.note_devices(order.attempt, held)
         if any(share.node not in self._nodes for share in order.nodes):
             self._on_offers[order.attempt] = tuple(share.node for share in order.nodes)
@@ -267,9 +281,10 @@ class LocalConnector:
             folder=prepared.folder,
             cwd=prepared.cwd,
             base=self._base,
-            port=_free_port(order.attempt),
-            declared=pool.declared,
-            stack=self._stacks[order.pool],
+            port=_port(order),
+            declared=grounds[0].declared,
+            stack=grounds[0].stack,
+            groups=tuple(grounds[1:]),
             devices=chips,
             data=self._disk.data_folder(order.tenant),
         )
@@ -280,12 +295,20 @@ class LocalConnector:
             cwd=prepared.cwd,
             run=prepared.run,
             setup=prepared.setup,
+            groups=[
+                {"cwd": program.cwd, "run": program.run, "setup": program.setup}
+                for program in prepared.groups
+            ],
+            group_of=[share.group for share in order.nodes for _ in range(share.tasks)],
             env=env,
             tasks=tasks,
             time_limit_ms=order.time_limit_ms,
             grace_ms=order.grace_ms,
             log_bytes=LOG_BYTES_PER_TASK,
         )
+
+    def _ground(self, pool: PoolId) -> environment.Ground:
+        return environment.Ground(self._pools[pool].declared, self._stacks[pool])
 
     def _tell_again(self, attempt: AttemptId) -> None:
         line = self._disk.read(attempt)
@@ -331,7 +354,8 @@ class LocalConnector:
                 await asyncio.sleep(RECONNECT_S)
 
     async def _connect_again(self) -> None:
-        connected, _ = await link.connect(self._disk.root, self._heard, self._lost)
+        connected, hello = await link.connect(self._disk.root, self._heard, self._lost)
+        self._knows_groups = bool(hello.get("groups"))
         seen = await self.scan()
         # The dead are told before anything is sent: nothing said later may look older than that.
         for one in seen:
@@ -363,6 +387,13 @@ def _line(**fields: Any) -> bytes:
 
 def _failed(action: str, problem: OSError) -> HutongError:
     return refuse("connector.failed", action=action, problem=os.strerror(problem.errno or 0))
+
+
+def _port(order: AttemptOrder) -> int:
+    """The port of a gang's master. The parts of one gang, at several sites, have the same."""
+    if order.parts > 1:
+        return environment.first_port("-".join(map(str, split_attempt(order.attempt)[:2])))
+    return _free_port(order.attempt)
 
 
 def _free_port(attempt: AttemptId) -> int:

@@ -13,13 +13,17 @@ CHECKPOINT = "checkpoint"
 
 
 class Task:
-    """One task of a gang. `pid` is 0 while nothing of it runs; its group may outlive it."""
+    """One task of a gang. `pid` is 0 while nothing of it runs; its process group may outlive it.
 
-    __slots__ = ("code", "env", "group", "in_setup", "pid", "rank")
+    `kind` has what it runs: the attempt's order, or one of the order's groups.
+    """
 
-    def __init__(self, rank: int, env: dict[str, str]) -> None:
+    __slots__ = ("code", "env", "group", "in_setup", "kind", "pid", "rank")
+
+    def __init__(self, rank: int, env: dict[str, str], kind: Json) -> None:
         self.rank = rank
         self.env = env
+        self.kind = kind
         self.pid = self.group = 0
         self.in_setup = False
         self.code: int | None = None
@@ -33,8 +37,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "cause", "checkpoint", "checkpoint_from_ms", "checkpointed_ms", "folder", "grace_ms", "id", "kill_at_ms", "left", "limit_at_ms", "order", "record",
-        "started_boot_ms", "started_ms", "tasks", "warned",
+        "cause", "checkpoint", "checkpoint_from_ms", "checkpointed_ms", "folder", "grace_ms", "id",
+        "kill_at_ms", "left", "limit_at_ms", "order", "record", "started_boot_ms", "started_ms",
+        "tasks", "warned",
     )  # fmt: skip
 
     def __init__(self, order: Json, folder: str, claimed: int) -> None:
@@ -52,6 +57,11 @@ class Attempt:
         self.kill_at_ms: int | None = None
         self.cause: Json | None = None
         self.warned: dict[int, None] = {}
+
+    def is_done(self) -> bool:
+        """Say whether the gang itself has done its work, and only other groups may go on."""
+        own = [task for task in self.tasks if task.kind is self.order]
+        return len(own) < len(self.tasks) and all(task.code == 0 for task in own)
 
     def log(self, task: Task) -> str:
         """Where a task's output goes."""

@@ -1,7 +1,7 @@
 """What this machine really has, for pools that are not declared, and who holds which chip."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from glob import glob
 
 from hutong.catalog import load_catalog
@@ -73,23 +73,32 @@ class ChipBook:
         self._held[attempt] = held
         self._add(held, -1)
 
-    def take(self, order: AttemptOrder) -> tuple[Held, list[list[int]]]:
+    def take(
+        self, order: AttemptOrder, real: Container[int] = (0,)
+    ) -> tuple[Held, list[list[int]]]:
         """Give an attempt its chips: what it holds by node, and each rank's chip numbers.
 
-        Raises `connector.failed` if they are not free, which ends when another attempt does.
+        `real` are the groups whose chips are devices, 0 for the gang itself. Raises
+        `connector.failed` if they are not free, which ends when another attempt does.
         """
         self.give_back(order.attempt)
-        held: Held = {}
+        free: dict[str, list[int]] = {}
         ranks: list[list[int]] = []
         for share in order.nodes:
-            free = list(self._free[share.node])
-            ranks += [_pick(free, order.needs.accelerator_milli) for _ in range(share.tasks)]
-            taken = zip(self._free[share.node], free, strict=True)
-            held[share.node] = [
+            milli = order.needs_of(share).accelerator_milli
+            if not milli or share.group not in real:
+                ranks += [[]] * share.tasks
+                continue
+            left = free.setdefault(share.node, list(self._free[share.node]))
+            ranks += [_pick(left, milli) for _ in range(share.tasks)]
+        held: Held = {
+            node: [
                 (chip, before - after)
-                for chip, (before, after) in enumerate(taken)
+                for chip, (before, after) in enumerate(zip(self._free[node], left, strict=True))
                 if after < before
             ]
+            for node, left in free.items()
+        }
         self.hold(order.attempt, held)
         return held, ranks
 

@@ -9,7 +9,8 @@ Each task of an attempt is a child in its own session and process group, its out
 `task-N.log`. The record (see `record`) is the claim, so no attempt is ever started twice, and keeps
 what became of it. Nothing is synced to disk: a process may die at any time, a power cut is a loss.
 
-An attempt is ended, each with its cause, when a task fails, by its time limit, by a stop, and when
+An attempt is ended, each with its cause, when a task fails, when the tasks of the gang itself are
+done and those of other groups go on, by its time limit, by a stop, and when
 the lease is over that the agent last gave: SIGTERM to the groups, SIGKILL after the grace. What
 left its group comes to the supervisor, which is the subreaper, and is known by its environment or
 working directory. An end is recorded when no process is left.
@@ -208,7 +209,7 @@ class Supervisor:
         self.agent, self.had_agent = agent, True
         self.poll.register(agent, select.POLLIN)
         lease = [self.lease_until_ms, self.lease_grace_ms]
-        self.tell({"hello": PROTOCOL, "lease": lease, "pid": os.getpid()})
+        self.tell({"hello": PROTOCOL, "lease": lease, "pid": os.getpid(), "groups": True})
 
     def drop_agent(self) -> None:
         """Forget the agent, and what it was saying."""
@@ -274,8 +275,9 @@ class Supervisor:
         """Start an attempt that nobody has claimed; tell again what is known of any other.
 
         The order has `attempt`, `cwd`, `run` and `setup` (argv; empty is none), `env`, `tasks`
-        (what each rank has beyond `env`), `time_limit_ms`, `grace_ms` and `log_bytes`. The
-        attempt's folder exists.
+        (what each rank has beyond `env`), `time_limit_ms`, `grace_ms` and `log_bytes`. Where tasks
+        are of unlike groups `group_of` gives that of each rank: 0 runs what is said above, N the
+        `cwd`, `run` and `setup` of the N-th of `groups`. The attempt's folder exists.
         """
         attempt = self.claim(order)
         if attempt is None:
@@ -286,10 +288,14 @@ class Supervisor:
             self.settle(attempt)
             return
         attempt.started_boot_ms, attempt.started_ms = now_ms, wall_ms()
-        attempt.tasks = [Task(rank, env) for rank, env in enumerate(order["tasks"])]
+        kinds = [order, *order.get("groups", ())]
+        group_of = order.get("group_of") or [0] * len(order["tasks"])
+        attempt.tasks = [
+            Task(rank, env, kinds[group_of[rank]]) for rank, env in enumerate(order["tasks"])
+        ]
         try:
             for task in attempt.tasks:
-                task.in_setup = bool(order["setup"])
+                task.in_setup = bool(task.kind["setup"])
                 self.spawn(attempt, task)
         except Unrunnable as problem:
             attempt.started_ms = 0
@@ -321,10 +327,10 @@ class Supervisor:
 
     def spawn(self, attempt: Attempt, task: Task) -> None:
         """Start a task's next process. Raises Unrunnable."""
-        order = attempt.order
-        argv = order["setup"] if task.in_setup else order["run"]
-        env = {**order["env"], **task.env}
-        task.pid = task.group = spawn(argv, env, order["cwd"], attempt.log(task))
+        kind = task.kind
+        argv = kind["setup"] if task.in_setup else kind["run"]
+        env = {**attempt.order["env"], **task.env}
+        task.pid = task.group = spawn(argv, env, kind["cwd"], attempt.log(task))
         os.chdir(self.root)
         attempt.left += 1
         self.task_of[task.pid] = (attempt, task)
@@ -417,6 +423,8 @@ class Supervisor:
                 self.end(attempt, cause, attempt.grace_ms)
         if not task.pid:
             task.code = code
+        if attempt.cause is None and attempt.is_done():
+            self.end(attempt, {"kind": "completed"}, attempt.grace_ms)
         self.settle(attempt)
 
     def settle(self, attempt: Attempt) -> None:

@@ -1,7 +1,8 @@
 """The work folder of a site: what each attempt has on disk.
 
     ROOT/attempts/ID/record       the claim, when it started, how it ended (see `record`)
-    ROOT/attempts/ID/script       what it runs, if that is a script; `setup` likewise
+    ROOT/attempts/ID/script       what it runs, if that is a script; `setup` likewise;
+                                  `script-N` and `setup-N` are those of a gang's group N
     ROOT/attempts/ID/task-N.log   stdout and stderr of rank N, as they came
     ROOT/attempts/ID/checkpoint   touched by the job when it has written down its state
     ROOT/attempts/ID/work/        where it runs, unless its program names a folder
@@ -29,7 +30,7 @@ from hutong.connectors.local import record
 from hutong.model.attempt import AttemptOrder
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import AttemptId, TenantId, is_name, is_tenant
-from hutong.model.job import InlineFile
+from hutong.model.job import InlineFile, Program
 from hutong.model.limits import LOG_BYTES_PER_TASK
 
 _LOG = re.compile(r"task-([0-9]+)\.log")
@@ -40,12 +41,16 @@ MS_PER_HOUR = 3_600_000
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """An attempt that could be started: its folder, where it runs, and what, as argv."""
+    """A program that could be started: the attempt's folder, where it runs, and what, as argv.
+
+    `groups` are those of a gang's further groups.
+    """
 
     folder: str
     cwd: str
     run: list[str]
     setup: list[str]
+    groups: tuple["Prepared", ...] = ()
 
 
 class WorkFolder:
@@ -89,8 +94,16 @@ class WorkFolder:
 
     def prepare(self, order: AttemptOrder) -> Prepared:
         """Write what an attempt needs. Raises OSError, and `connector.refused` for unsafe names."""
-        program, folder = order.program, self.folder(order.attempt)
+        folder = self.folder(order.attempt)
         self._make_folder(folder)
+        own = self._prepare(folder, order.program, "")
+        groups = [
+            own if group.program is None else self._prepare(folder, group.program, f"-{number}")
+            for number, group in enumerate(order.groups, 1)
+        ]
+        return msgspec.structs.replace(own, groups=tuple(groups)) if groups else own
+
+    def _prepare(self, folder: str, program: Program, suffix: str) -> Prepared:
         if program.workdir is None:
             cwd = os.path.join(folder, "work")
             _make(cwd)
@@ -101,12 +114,15 @@ class WorkFolder:
         for file in program.files:
             _write_inline(cwd, file)
         if program.script:
-            run = [*_interpreter(program.script), _write(folder, "script", program.script)]
+            script = _write(folder, f"script{suffix}", program.script)
+            run = [*_interpreter(program.script), script]
         elif program.argv:
             run = list(program.argv)
         else:
             raise _refused("it has neither a script nor a command")
-        setup = [_bash(), _write(folder, "setup", program.setup)] if program.setup else []
+        setup = []
+        if program.setup:
+            setup = [_bash(), _write(folder, f"setup{suffix}", program.setup)]
         return Prepared(folder, cwd, run, setup)
 
     def note_devices(self, attempt: AttemptId, devices: dict[str, list[tuple[int, int]]]) -> None:
