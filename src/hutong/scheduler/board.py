@@ -218,6 +218,11 @@ class Fitting:
             self.lasting, self.fits_count = True, known[1]
             return ()
         index = lane.index
+        held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
+        if need.chips and not held:
+            shares = index.spread(self._need, tasks, NO_MASK)
+            if shares:
+                return shares
         # What bars a node to the whole gang may leave room for a part of it: no mask here.
         rows, holds = index.gather(self._need, NO_MASK)
         self.fits_count = min(int(holds.sum()), tasks)
@@ -227,7 +232,6 @@ class Fitting:
                 remember(lane.live, key, (lane.live.growth, self.fits_count))
             return ()
         self.lasting = False
-        held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
         if not held:
             return pack_rows(rows, holds, tasks, lane.live.codes)
         by_row = np.zeros(len(lane.columns.ids), np.int64)

@@ -91,7 +91,7 @@ class Slots:
     __slots__ = (
         "attempt", "basis", "chips", "class_code", "cpu", "end", "evictable", "exclusive",
         "fraction", "holes", "interval", "mem", "milli", "row", "saved", "size", "started",
-        "stopping", "weight", "weight_cpu", "whole",
+        "stopping", "tenant_code", "weight", "weight_cpu", "whole",
     )  # fmt: skip
 
     def __init__(self, chips_count: int, capacity: int = 8) -> None:
@@ -108,6 +108,7 @@ class Slots:
         self.stopping = np.zeros(capacity, np.bool_)
         self.basis = np.zeros(capacity, np.int8)
         self.class_code = np.zeros(capacity, np.int16)
+        self.tenant_code = np.zeros(capacity, np.int32)
         self.started = np.zeros(capacity, np.int64)
         self.evictable = np.zeros(capacity, np.int64)
         self.saved = np.zeros(capacity, np.int64)
@@ -148,8 +149,9 @@ class PoolColumns:
 
     __slots__ = (
         "caps", "chips", "closed", "codes", "cpu_total", "debt", "domains", "down", "draining",
-        "free_cpu", "free_mem", "growth", "ids", "index", "mem_total", "memo", "node", "offer",
-        "paths", "pool", "ready", "ready_count", "shares", "shrunk", "slots", "version", "whole",
+        "free_cpu", "free_mem", "growth", "ids", "index", "mem_total", "members", "memo", "node",
+        "offer", "paths", "pool", "ready", "ready_count", "shares", "shrunk", "slots", "starts",
+        "version", "whole",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, nodes: list[Node]) -> None:
@@ -178,6 +180,7 @@ class PoolColumns:
         self.shrunk = np.zeros(count, np.bool_)
         self.codes = _domains(nodes)
         self.domains: tuple[Rows, ...] = tuple(self.codes)
+        self.members, self.starts = _members(self.codes)
         self.slots = Slots(len(caps))
         self.set_conditions([node.condition for node in nodes])
 
@@ -287,3 +290,17 @@ def _domains(nodes: list[Node]) -> Rows:
         codes = {path: code for code, path in enumerate(sorted(dict.fromkeys(paths)))}
         levels.append([codes[path] for path in paths])
     return np.array(levels, np.int64).reshape(depth, len(nodes))
+
+
+def _members(codes: Rows) -> tuple[Rows, Rows]:
+    """The rows by domain, level by level, and where each domain's begin among them."""
+    levels, rows = codes.shape
+    width = int(codes.max(initial=-1)) + 1
+    members = np.zeros((levels, rows), np.int64)
+    starts = np.full((levels, width + 1), rows, np.int64)
+    for level in range(levels):
+        members[level] = np.argsort(codes[level], kind="stable")
+        counts = np.bincount(codes[level], minlength=width)
+        starts[level, 0] = 0
+        starts[level, 1:] = np.cumsum(counts)
+    return members, starts

@@ -100,7 +100,9 @@ class Index:
     It is a cycle's own and follows what the cycle takes with `take`.
     """
 
-    __slots__ = ("_count", "_rows", "_tasks", "_vectors", "_where", "columns")
+    __slots__ = (
+        "_count", "_held", "_out", "_rows", "_sums", "_tasks", "_vectors", "_where", "columns",
+    )  # fmt: skip
 
     def __init__(self, columns: PoolColumns) -> None:
         rows, chips = columns.chips.shape
@@ -108,9 +110,15 @@ class Index:
         self._where = np.zeros((4, rows + chips + 1), np.int32)
         blocks = -(-rows // layout.BLOCK)
         self._count = np.zeros((2, (chips + 1) * layout.STEPS, blocks + 1), np.int32)
+        levels, domains = columns.starts.shape
+        self._held = np.zeros((levels, domains - 1, chips + 1), np.int32)
         self._rows = self._tasks = np.zeros(0, np.int64)
+        self._out = np.zeros(2, np.int64)
+        self._sums = np.zeros((levels, domains), np.int64)
         self._vectors: dict[Need, Ints] = {}
-        active().nodes.build(columns.node, self._where, self._count, columns.cpu_total)
+        active().nodes.build(
+            columns.node, self._where, self._count, columns.codes, self._held, columns.cpu_total
+        )
 
     def tightest(self, need: Ints, allowed: Mask) -> int:
         """The tightest row that holds all the tasks of a need, or -1."""
@@ -128,12 +136,31 @@ class Index:
     def gather(self, need: Ints, allowed: Mask) -> tuple[Rows, Ints]:
         """Rows that hold a task and how many each holds, in no order; valid until asked again."""
         columns = self.columns
-        if not len(self._rows):
-            self._rows, self._tasks = np.zeros((2, len(columns.ids)), np.int64)
+        self._make_work_space(0)
         found = active().nodes.gather(
             columns.node, columns.chips, self._where, need, allowed, self._rows, self._tasks
         )
         return self._rows[:found], self._tasks[:found]
+
+    def spread(self, need: Ints, tasks: int, allowed: Mask) -> list[Share]:
+        """Where a gang of whole chips goes that fits one topology domain; empty where none does."""
+        columns = self.columns
+        if not len(columns.codes):
+            return []
+        self._make_work_space(tasks)
+        out = self._out
+        found = active().gangs.spread(
+            columns.node, columns.chips, self._where, columns.codes, self._held,
+            columns.members, columns.starts, need, allowed, self._rows, self._tasks,
+            self._sums, out,
+        )  # fmt: skip
+        return _shares(out, found)
+
+    def _make_work_space(self, tasks: int) -> None:
+        if not len(self._rows):
+            self._rows, self._tasks = np.zeros((2, len(self.columns.ids)), np.int64)
+        if len(self._out) < 2 * tasks + 2:
+            self._out = np.zeros(2 * tasks + 2, np.int64)
 
     def place(self, need: Need, shares: Sequence[Share], placed: Ints, freed: Small) -> None:
         """Take what shares of a gang hold; `placed` and `freed` get what each will give back."""
@@ -146,8 +173,8 @@ class Index:
         room = min(need.chips * most, len(columns.caps)) if need.chips else most
         parts = np.empty(room if need.milli else 0, np.int64)
         active().nodes.place(
-            columns.node, columns.chips, self._where, self._count, vector,
-            np.array(shares, np.int64), parts, placed, freed,
+            columns.node, columns.chips, self._where, self._count, columns.codes, self._held,
+            vector, np.array(shares, np.int64), parts, placed, freed,
         )  # fmt: skip
 
 
@@ -183,6 +210,10 @@ def pack_rows(rows: Rows, holds: Ints, tasks: int, codes: Rows) -> list[Share]:
     out = np.empty(2 * min(len(rows), tasks) + 2, np.int64)
     width = int(codes.max(initial=-1)) + 1
     sums = np.empty((len(codes), width), np.int64)
-    found = active().gangs.pack(rows, holds, len(rows), tasks, codes, sums, out)
-    shares: list[int] = out[: 2 * found].tolist()
-    return list(zip(shares[::2], shares[1::2], strict=True))
+    found = active().gangs.pack(rows.copy(), holds.copy(), len(rows), tasks, codes, sums, out)
+    return _shares(out, found)
+
+
+def _shares(out: Ints, found: int) -> list[Share]:
+    flat: list[int] = out[: 2 * found].tolist()
+    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -7,7 +7,9 @@ space for what each domain holds, as wide as the level with the most domains.
 
 import numpy as np
 
-from hutong.scheduler.kernels.marks import Ints, kernel
+from hutong.scheduler.kernels.layout import NEED_CHIPS, NEED_PER_NODE, NEED_TASKS, STEPS
+from hutong.scheduler.kernels.marks import Codes, Ints, Mask, Small, kernel
+from hutong.scheduler.kernels.nodes import holds
 
 
 @kernel
@@ -65,54 +67,29 @@ def last_piece(heap: Ints, size: int, left: int, rows: Ints, tasks: Ints, codes:
 def add_up(found: int, rows: Ints, tasks: Ints, codes: Ints, sums: Ints) -> None:
     """What each domain holds."""
     for level in range(codes.shape[0]):
-        for code in range(sums.shape[1]):
-            sums[level, code] = 0
+        for at in range(found):
+            sums[level, codes[level, rows[at]]] = 0
         for at in range(found):
             sums[level, codes[level, rows[at]]] += tasks[at]
 
 
 @kernel
-def smallest(wanted: int, sums: Ints, level: int) -> int:
-    """The domain of a level that holds the gang and holds least, the first of equals, or -1."""
-    chosen = -1
-    for code in range(sums.shape[1]):
-        size = sums[level, code]
-        if size >= wanted and (chosen < 0 or size < sums[level, chosen]):
-            chosen = code
-    return chosen
-
-
-@kernel
-def pack(
+def choose(
     rows: Ints, tasks: Ints, found: int, wanted: int, codes: Ints, sums: Ints, out: Ints
 ) -> int:  # fmt: skip
-    """Choose rows for `wanted` tasks; `out` gets a row and its tasks by turns. Gives how many rows.
+    """Choose rows for `wanted` tasks, which the gathered rows hold together.
 
-    Among the domains of the innermost level that has one large enough the one that holds least is
-    taken; within it, inner domains and rows that hold most, and the last piece goes to the row of
-    its inner domain where it leaves least. 0 where the gang does not fit.
+    Outer domains, inner domains and rows that hold most come first; the last piece goes to the row
+    of its inner domain where it leaves least. `out` gets a row and its tasks by turns; gives how
+    many rows.
     """
-    together = 0
-    for at in range(found):
-        together += tasks[at]
-    if together < wanted:
-        return 0
     add_up(found, rows, tasks, codes, sums)
-    level = codes.shape[0] - 1
-    chosen = -1
-    while level >= 0:
-        chosen = smallest(wanted, sums, level)
-        if chosen >= 0:
-            break
-        level -= 1
     heap = np.empty(found, np.int64)
-    size = 0
     for at in range(found):
-        if level < 0 or codes[level, rows[at]] == chosen:
-            heap[size] = at
-            size += 1
-    for at in range(size // 2 - 1, -1, -1):
-        sink(heap, size, at, rows, tasks, codes, sums)
+        heap[at] = at
+    for at in range(found // 2 - 1, -1, -1):
+        sink(heap, found, at, rows, tasks, codes, sums)
+    size = found
     left = wanted
     taken = 0
     while left > 0:
@@ -128,3 +105,108 @@ def pack(
         heap[0] = heap[size]
         sink(heap, size, 0, rows, tasks, codes, sums)
     return taken
+
+
+@kernel
+def pack(
+    rows: Ints, tasks: Ints, found: int, wanted: int, codes: Ints, sums: Ints, out: Ints
+) -> int:  # fmt: skip
+    """Spread a gang over the smallest topology domain that holds it, as far as rows are known.
+
+    Of the domains of the innermost level that has one large enough, that which holds least is
+    taken, the first of equals; the whole pool where none does. 0 where the gang does not fit.
+    """
+    together = 0
+    for at in range(found):
+        together += tasks[at]
+    if together < wanted:
+        return 0
+    for level in range(codes.shape[0] - 1, -1, -1):
+        add_up(found, rows, tasks, codes, sums)
+        chosen = -1
+        for at in range(found):
+            code = int(codes[level, rows[at]])
+            size = sums[level, code]
+            if size >= wanted and (
+                chosen < 0
+                or size < sums[level, chosen]
+                or (size == sums[level, chosen] and code < chosen)
+            ):
+                chosen = code
+        if chosen >= 0:
+            inside = 0
+            for at in range(found):
+                if codes[level, rows[at]] == chosen:
+                    rows[inside] = rows[at]
+                    tasks[inside] = tasks[at]
+                    inside += 1
+            return choose(rows, tasks, inside, wanted, codes, sums, out)
+    return choose(rows, tasks, found, wanted, codes, sums, out)
+
+
+@kernel
+def room_in(held: Codes, level: int, code: int, need: Ints) -> int:
+    """No more tasks than this fit a domain, by whole chips alone."""
+    chips, most = need[NEED_CHIPS], need[NEED_PER_NODE]
+    found = 0
+    for whole in range(chips, held.shape[2]):
+        found += held[level, code, whole] * min(whole // chips, most)
+    return int(found)
+
+
+@kernel
+def gather_in(
+    node: Ints, chips: Small, where: Codes, need: Ints, allowed: Mask, members: Ints,
+    first: int, last: int, rows: Ints, tasks: Ints,
+) -> int:  # fmt: skip
+    """Of the rows `members[first:last]` those that hold a task, and how many each holds."""
+    least = need[NEED_CHIPS] * STEPS
+    found = 0
+    for at in range(first, last):
+        row = members[at]
+        if where[0, row] >= least and (allowed.shape[0] == 0 or allowed[row]):
+            held = holds(node, chips, need, row)
+            if held > 0:
+                rows[found] = row
+                tasks[found] = held
+                found += 1
+    return found
+
+
+@kernel
+def spread(
+    node: Ints, chips: Small, where: Codes, codes: Ints, held: Codes, members: Ints, starts: Ints,
+    need: Ints, allowed: Mask, rows: Ints, tasks: Ints, sums: Ints, out: Ints,
+) -> int:  # fmt: skip
+    """Spread a gang that takes whole chips over the smallest topology domain that holds it.
+
+    Domains are tried from the innermost level outwards and within a level from the one with the
+    least room by whole chips, the first of equals. `members[level]` are the rows by domain, those
+    of domain `d` from `starts[level, d]` on. Gives how many rows; 0 where no domain holds the gang.
+    """
+    wanted = int(need[NEED_TASKS])
+    for level in range(codes.shape[0] - 1, -1, -1):
+        size, code = 0, -1
+        while True:
+            best, chosen = 0, -1
+            for other in range(starts.shape[1] - 1):
+                if starts[level, other] == starts[level, other + 1]:
+                    continue
+                room = room_in(held, level, other, need)
+                if room < wanted or room < size or (room == size and other <= code):
+                    continue
+                if chosen < 0 or room < best:
+                    best, chosen = room, other
+            if chosen < 0:
+                break
+            size, code = best, chosen
+            found = gather_in(
+                node, chips, where, need, allowed, members[level],
+                starts[level, code], starts[level, code + 1], rows, tasks,
+            )  # fmt: skip
+            together = 0
+            for at in range(found):
+                together += tasks[at]
+            if together >= wanted:
+                return choose(rows, tasks, found, wanted, codes, sums, out)
+    return 0

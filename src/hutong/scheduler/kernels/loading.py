@@ -1,10 +1,15 @@
 """Which kernels are in use, and how they are compiled."""
 
+import importlib.abc
 import importlib.util
 import sys
+import zlib
 from types import ModuleType
 
-from hutong.scheduler.kernels import gangs, marks, nodes
+from hutong.scheduler.kernels import gangs, layout, marks, nodes
+
+_MODULES: dict[str, ModuleType] = {"nodes": nodes, "gangs": gangs}
+"""In the order in which they build on each other."""
 
 
 class Kernels:
@@ -16,8 +21,7 @@ class Kernels:
         self.gangs = modules["gangs"]
 
 
-PLAIN = {"nodes": nodes, "gangs": gangs}
-_PLAIN = Kernels(dict[str, ModuleType](PLAIN), compiled=False)
+_PLAIN = Kernels(_MODULES, compiled=False)
 _in_use = [_PLAIN]
 
 
@@ -32,9 +36,23 @@ def is_loaded() -> bool:
 
 
 def load() -> None:
-    """Use the compiled kernels from now on. What was not compiled before is when first called."""
-    if not is_loaded():
-        _in_use[0] = Kernels({name: _twin(name) for name in PLAIN}, compiled=True)
+    """Use the compiled kernels from now on.
+
+    What was not compiled on this machine before is when it is first called; `warm` does so for all.
+    """
+    if is_loaded():
+        return
+    import numba
+
+    known = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = cache_dir()
+    try:
+        _in_use[0] = Kernels(_compiled(), compiled=True)
+    except RuntimeError:  # the folder beside the source is read-only: numba finds another
+        numba.config.CACHE_DIR = known
+        _in_use[0] = Kernels(_compiled(), compiled=True)
+    finally:
+        numba.config.CACHE_DIR = known
 
 
 def unload() -> None:
@@ -42,24 +60,50 @@ def unload() -> None:
     _in_use[0] = _PLAIN
 
 
-def _twin(name: str) -> ModuleType:
-    """Import a module of kernels a second time, with its functions compiled."""
+def cache_dir() -> str:
+    """The folder of the compiled code: another one whenever a source of the kernels changes.
+
+    numba itself looks only at the file that a function is in, not at what the function calls.
+    """
+    stamp = 0
+    for module in (layout, marks, *_MODULES.values(), sys.modules[__name__]):
+        loader = module.__loader__
+        assert isinstance(loader, importlib.abc.ResourceLoader)
+        stamp = zlib.crc32(loader.get_data(_path(module)), stamp)
+    return f"{_path(nodes).rpartition('/')[0]}/__pycache__/compiled-{stamp:08x}"
+
+
+def _path(module: ModuleType) -> str:
+    assert module.__file__ is not None
+    return module.__file__
+
+
+def _compiled() -> dict[str, ModuleType]:
+    """Import the modules a second time, with their functions compiled.
+
+    While that goes on the second ones stand in for the first, so that they call each other.
+    """
     from numba import njit
 
-    full = f"hutong.scheduler.kernels.compiled_{name}"
-    known = sys.modules.get(full)
-    if known is not None:
-        return known
-    path = PLAIN[name].__file__
-    assert path is not None
-    spec = importlib.util.spec_from_file_location(full, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full] = module
+    twins: dict[str, ModuleType] = {}
     marks.compiler.append(njit(cache=True, error_model="numpy", forceinline=True))
     try:
-        spec.loader.exec_module(module)
+        for name, module in _MODULES.items():
+            twins[name] = _twin(name, module)
+            sys.modules[module.__name__] = twins[name]
     finally:
         marks.compiler.clear()
-    return module
+        for module in _MODULES.values():
+            sys.modules[module.__name__] = module
+    return twins
+
+
+def _twin(name: str, module: ModuleType) -> ModuleType:
+    full = f"hutong.scheduler.kernels.compiled_{name}"
+    spec = importlib.util.spec_from_file_location(full, _path(module))
+    assert spec is not None
+    assert spec.loader is not None
+    twin = importlib.util.module_from_spec(spec)
+    sys.modules[full] = twin
+    spec.loader.exec_module(twin)
+    return twin

@@ -12,6 +12,9 @@ of whole chips in rings; the ring of `w` begins at place `w` after the last row.
 is exact (fewest whole chips, then least CPU in sixteenths, then the first row) and is found without
 looking at rows that are too full.
 
+`codes[level, row]` are the topology domains, outermost level first; `held[level, code, w]` is how
+many rows of a domain have `w` whole chips.
+
 `allowed` is empty, or says for each row whether it may be taken.
 """
 
@@ -67,7 +70,9 @@ def part_step(part: int) -> int:
 
 
 @kernel
-def enter(node: Ints, where: Codes, count: Codes, row: int, cpu_total: int) -> None:
+def enter(
+    node: Ints, where: Codes, count: Codes, codes: Ints, held: Codes, row: int, cpu_total: int
+) -> None:  # fmt: skip
     """Put a row into the classes that its columns say."""
     where[0, row] = -1
     where[1, row] = -1
@@ -83,6 +88,8 @@ def enter(node: Ints, where: Codes, count: Codes, row: int, cpu_total: int) -> N
     where[1, row] = part
     count[1, part, block] += 1
     count[1, part, last] += 1
+    for level in range(codes.shape[0]):
+        held[level, codes[level, row], node[row, WHOLE]] += 1
     head = node.shape[0] + node[row, WHOLE]
     where[NEXT, row] = where[NEXT, head]
     where[BEFORE, row] = head
@@ -91,7 +98,7 @@ def enter(node: Ints, where: Codes, count: Codes, row: int, cpu_total: int) -> N
 
 
 @kernel
-def leave(where: Codes, count: Codes, row: int) -> None:
+def leave(where: Codes, count: Codes, codes: Ints, held: Codes, row: int) -> None:
     """Take a row out of its classes."""
     block = row // BLOCK
     last = count.shape[2] - 1
@@ -102,18 +109,22 @@ def leave(where: Codes, count: Codes, row: int) -> None:
     count[0, tight, last] -= 1
     count[1, part, block] -= 1
     count[1, part, last] -= 1
+    for level in range(codes.shape[0]):
+        held[level, codes[level, row], tight // STEPS] -= 1
     where[NEXT, where[BEFORE, row]] = where[NEXT, row]
     where[BEFORE, where[NEXT, row]] = where[BEFORE, row]
 
 
 @kernel
-def build(node: Ints, where: Codes, count: Codes, cpu_total: int) -> None:
-    """Put every row into its classes; `count` is all zeros before."""
+def build(
+    node: Ints, where: Codes, count: Codes, codes: Ints, held: Codes, cpu_total: int
+) -> None:  # fmt: skip
+    """Put every row into its classes; `count` and `held` are all zeros before."""
     for head in range(node.shape[0], where.shape[1]):
         where[NEXT, head] = head
         where[BEFORE, head] = head
     for row in range(node.shape[0]):
-        enter(node, where, count, row, cpu_total)
+        enter(node, where, count, codes, held, row, cpu_total)
 
 
 @kernel
@@ -277,8 +288,8 @@ def give(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints
 
 @kernel
 def place(
-    node: Ints, chips: Small, where: Codes, count: Codes, need: Ints, shares: Ints, parts: Ints,
-    placed: Ints, freed: Small,
+    node: Ints, chips: Small, where: Codes, count: Codes, codes: Ints, held: Codes, need: Ints,
+    shares: Ints, parts: Ints, placed: Ints, freed: Small,
 ) -> None:  # fmt: skip
     """Take what shares of a gang hold (rows of row and tasks), and keep the index.
 
@@ -286,9 +297,9 @@ def place(
     """
     for at in range(shares.shape[0]):
         row, tasks = shares[at, 0], shares[at, 1]
-        leave(where, count, row)
+        leave(where, count, codes, held, row)
         found = take(node, chips, need, row, tasks, parts)
-        enter(node, where, count, row, need[NEED_CPU_TOTAL])
+        enter(node, where, count, codes, held, row, need[NEED_CPU_TOTAL])
         placed[at, ADDED_ROW] = row
         placed[at, ADDED_CPU] = need[NEED_CPU] * tasks
         placed[at, ADDED_MEM] = need[NEED_MEM] * tasks
