@@ -27,10 +27,16 @@ STOP_S = 15.0
 
 
 class Fleet:
-    """A hub on SQLite in `folder`, and agents of local sites. `env` is added to each process's."""
+    """A hub on SQLite in `folder`, and agents of local sites. `env` is added to each process's.
 
-    def __init__(self, folder: Path, *, env: dict[str, str] | None = None) -> None:
+    `profile` is the scheduler's: a name or a file.
+    """
+
+    def __init__(
+        self, folder: Path, *, env: dict[str, str] | None = None, profile: str = "fair"
+    ) -> None:
         self.folder = folder
+        self._profile = profile
         self.data = folder / "hub"
         self.port = 0
         self._env = {**os.environ, **(env or {}), "PYTHONUNBUFFERED": "1"}
@@ -58,7 +64,7 @@ class Fleet:
 
     def start_hub(self) -> None:
         """Start the hub and wait until it is ready; it keeps its port over restarts."""
-        words = ["--data", str(self.data), "--port", str(self.port)]
+        words = ["--data", str(self.data), "--port", str(self.port), "--profile", self._profile]
         self._hub = self._spawn("hub", "hutong.server", words)
         self._wait("the hub", self._is_ready, self._hub)
         self.port = int(self._client_file().url.rpartition(":")[2])
