@@ -164,8 +164,8 @@ def hand_in(world: World, job: dict[str, Any]) -> JobId:
 def run_out(world: World, later: list[dict[str, Any]], *, every: bool) -> None:
     """Let all jobs run and check that no promise is passed.
 
-    A promise is firm for every job before which in the order all others hold one as well; with
-    `every` that is every job, and none of their starts may move back.
+    What is promised to the first job in the order of its pool is kept; with `every` what is
+    promised to any, none may be without a start, and none of their starts moves back.
     """
     promised: dict[str, int] = {}
     for _ in range(400):
@@ -178,16 +178,14 @@ def run_out(world: World, later: list[dict[str, Any]], *, every: bool) -> None:
         order = sorted(
             waiting.values(), key=lambda e: (world.jobs[e.job][0].spec.priority != "normal", e.seq)
         )
-        blocked_pools: dict[str, bool] = {}
+        headed: dict[str, bool] = {}
         for entry in order:
             (pool,) = world.jobs[entry.job][0].spec.constraints.pools
             start = starts.get(entry.job)
-            if every:
-                assert start is not None, entry.job
-            if start is None:
-                blocked_pools[pool] = True
-            if start is None or pool in blocked_pools:
+            if not every and pool in headed:
                 continue
+            headed[pool] = True
+            assert start is not None, entry.job
             assert start >= world.now_ms
             assert start <= promised.get(entry.job, start), (entry.job, start, promised)
             promised[entry.job] = start
