@@ -24,6 +24,8 @@ COMMANDS = (
     ("pools", SUPPLY, "pools:pools", "List pools, their prices, and what providers offer."),
     ("nodes", SUPPLY, "nodes:nodes", "List nodes and what is free on them."),
     ("drain", SUPPLY, "drain:drain", "Keep new work away from a site or a node."),
+    ("tenants", SUPPLY, "tenants:tenants", "List tenants, what is their due and what they use."),
+    ("tenant", SUPPLY, "tenants:tenant", "Show a tenant, or set its weight and quota."),
     ("usage", SUPPLY, "usage:usage", "Show what tenants used and what it cost."),
     ("events", SUPPLY, "events:events", "Show the hub's journal as it is written."),
     ("token", SUPPLY, "tokens:token", "Make, list and revoke tokens."),

@@ -60,6 +60,57 @@ class Quota(msgspec.Struct, frozen=True):
     rules: tuple[QuotaRule, ...] = ()
 
 
+class Loan(msgspec.Struct, frozen=True):
+    """What one tenant lends or borrows, in the unit of the rule it belongs to."""
+
+    tenant: str
+    amount: int
+
+
+class RuleStanding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far one rule of a quota is used. `ends_ms` is when its window ends, 0 for none.
+
+    Where it guarantees something and less is held, `lent_to` are those who hold more than they are
+    guaranteed of the same; where more is held, `borrowed_from` are those who hold less.
+    """
+
+    rule: QuotaRule
+    used: int
+    ends_ms: int = 0
+    lent_to: tuple[Loan, ...] = ()
+    borrowed_from: tuple[Loan, ...] = ()
+
+
+class TenantShare(msgspec.Struct, frozen=True):
+    """A tenant and all below it: all in thousandths of the hub.
+
+    `share_milli` is the weighted dominant share of what it holds, `use_milli` that of the decayed
+    average of what it held. `entitled_milli` is its weight among its siblings', times the same of
+    each tenant above it.
+    """
+
+    share_milli: int
+    use_milli: int
+    entitled_milli: int
+    rules: tuple[RuleStanding, ...] = ()
+
+
+def flat_rules(quota: Quota) -> list[QuotaRule]:
+    """The rules that the flat fields of a quota stand for."""
+    flat = (
+        (QuotaResource.JOBS, quota.running_jobs),
+        (QuotaResource.CPU, quota.cpu_milli),
+        (QuotaResource.MEMORY, quota.memory_mib),
+        (QuotaResource.ACCELERATORS, quota.accelerator_milli),
+    )
+    rules = [QuotaRule(resource, limit=limit) for resource, limit in flat if limit is not None]
+    rules += [
+        QuotaRule(QuotaResource.ACCELERATORS, limit=limit, model=model)
+        for model, limit in quota.accelerator_milli_by_model.items()
+    ]
+    return rules
+
+
 class Tenant(msgspec.Struct, frozen=True):
     """One node of the tenant tree. `weight` is its share beside its siblings, at least 1."""
 

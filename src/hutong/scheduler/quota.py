@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hutong.model.ids import TenantId
 from hutong.model.reasons import BorrowLimit, OverQuota, QuotaWindowFull
-from hutong.model.tenant import Quota, QuotaResource, QuotaRule, QuotaWindow
+from hutong.model.tenant import Quota, QuotaResource, QuotaRule, QuotaWindow, flat_rules
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.windows import Span, WindowAccount
 
@@ -134,18 +134,7 @@ class Counting(NamedTuple):
 
 def compile_rules(tenant: TenantId, quota: Quota, resolve: Resolve) -> tuple[Rule, ...]:
     """The rules of a tenant's quota, those of its flat fields first."""
-    flat = (
-        (QuotaResource.JOBS, quota.running_jobs),
-        (QuotaResource.CPU, quota.cpu_milli),
-        (QuotaResource.MEMORY, quota.memory_mib),
-        (QuotaResource.ACCELERATORS, quota.accelerator_milli),
-    )
-    said = [QuotaRule(resource, limit=limit) for resource, limit in flat if limit is not None]
-    said += [
-        QuotaRule(QuotaResource.ACCELERATORS, limit=limit, model=model)
-        for model, limit in quota.accelerator_milli_by_model.items()
-    ]
-    said += quota.rules
+    said = (*flat_rules(quota), *quota.rules)
     return tuple([Rule(tenant, rule, _models(rule.model, resolve)) for rule in said])
 
 

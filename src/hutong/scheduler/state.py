@@ -9,12 +9,14 @@ Until the first snapshot is taken the state counts as being restored: an attempt
 its node then tells of a node that shrank before, not of a mistake.
 """
 
+from collections.abc import Iterable
+
 from hutong.model.calendar import Booking
 from hutong.model.catalogue import Link
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.supply import Inventory, NodeCondition, Site
-from hutong.model.tenant import QuotaWindow, Tenant, WindowSums
+from hutong.model.tenant import QuotaWindow, Tenant, TenantShare, WindowSums
 from hutong.scheduler.audit import audit
 from hutong.scheduler.calendar import Calendar, choose, taken_by
 from hutong.scheduler.demand import Demand, Entry
@@ -31,7 +33,7 @@ from hutong.scheduler.records import (
 )
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.supply import Supply, note_loss
-from hutong.scheduler.tenant_share import TenantShare, standing
+from hutong.scheduler.tenant_share import share_of, standing
 from hutong.scheduler.tenant_tree import Part
 from hutong.scheduler.tenants import Ledger, Tenants
 from hutong.scheduler.use import Use
@@ -176,7 +178,13 @@ class SchedulerState:
     def tenant_share(self, tenant: TenantId, now_ms: int) -> TenantShare:
         """How a tenant with all below it stands: its due, its use, its quota, who borrows."""
         ledger = Ledger(self._tenants, self._supply.total, now_ms)
-        return standing(self._tenants, ledger, self._tenants.find(tenant), now_ms)
+        return standing(self._tenants, ledger, self._tenants.imagine(tenant), now_ms)
+
+    def tenant_shares(self, names: Iterable[TenantId], now_ms: int) -> dict[TenantId, TenantShare]:
+        """How many tenants stand, without their quotas."""
+        ledger = Ledger(self._tenants, self._supply.total, now_ms)
+        found = {name: self._tenants.imagine(name) for name in names}
+        return {name: share_of(self._tenants, ledger, found[name]) for name in found}
 
     # Queue
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hutong.model.tenant import QuotaRule
+from hutong.model.tenant import Loan, QuotaRule, RuleStanding, TenantShare
 from hutong.scheduler.ledger import Ledger
 from hutong.scheduler.quota import Rule
 from hutong.scheduler.tenant_tree import Entity, Tenants
@@ -11,49 +11,17 @@ BORROWERS = 20
 """How many tenants a standing names at most, those with the largest part first."""
 
 
-class Part(msgspec.Struct, frozen=True):
-    """A part of something, in the unit of the rule it belongs to."""
-
-    tenant: str
-    amount: int
-
-
-class RuleStanding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far one rule of a quota is used. `ends_ms` is when its window ends, 0 for none.
-
-    Where it guarantees something and less is held, `lent_to` are those who hold more than they are
-    guaranteed of the same; where more is held, `borrowed_from` are those who hold less.
-    """
-
-    rule: QuotaRule
-    used: int
-    ends_ms: int = 0
-    lent_to: tuple[Part, ...] = ()
-    borrowed_from: tuple[Part, ...] = ()
-
-
-class TenantShare(msgspec.Struct, frozen=True):
-    """A tenant and all below it: all in thousandths of the hub.
-
-    `share_milli` is the weighted dominant share of what it holds, `use_milli` that of the decayed
-    average of what it held. `entitled_milli` is its weight among its siblings', times the same of
-    each tenant above it.
-    """
-
-    share_milli: int
-    use_milli: int
-    entitled_milli: int
-    rules: tuple[RuleStanding, ...] = ()
+def share_of(tenants: Tenants, ledger: Ledger, entity: Entity) -> TenantShare:
+    """How a tenant stands, its quota apart."""
+    return TenantShare(
+        ledger.share_milli(entity), ledger.use_milli(entity), entitled_milli(tenants, entity)
+    )
 
 
 def standing(tenants: Tenants, ledger: Ledger, entity: Entity, now_ms: int) -> TenantShare:
     """How a tenant stands."""
-    return TenantShare(
-        ledger.share_milli(entity),
-        ledger.use_milli(entity),
-        entitled_milli(tenants, entity),
-        tuple([_of_rule(tenants, ledger, rule, now_ms) for rule in entity.rules]),
-    )
+    rules = tuple([_of_rule(tenants, ledger, rule, now_ms) for rule in entity.rules])
+    return msgspec.structs.replace(share_of(tenants, ledger, entity), rules=rules)
 
 
 def entitled_milli(tenants: Tenants, entity: Entity) -> int:
@@ -73,12 +41,12 @@ def entitled_milli(tenants: Tenants, entity: Entity) -> int:
 def _of_rule(tenants: Tenants, ledger: Ledger, rule: Rule, now_ms: int) -> RuleStanding:
     used = ledger.used(rule)
     ends_ms = rule.account.ends_ms(now_ms) if rule.account is not None else 0
-    lent: list[Part] = []
-    borrowed: list[Part] = []
+    lent: list[Loan] = []
+    borrowed: list[Loan] = []
     if rule.guaranteed is not None and used < rule.guaranteed:
-        lent = [Part(name, over) for name, over in _gaps(tenants, ledger, rule) if over > 0]
+        lent = [Loan(name, over) for name, over in _gaps(tenants, ledger, rule) if over > 0]
     elif rule.guaranteed is not None and used > rule.guaranteed:
-        borrowed = [Part(name, -over) for name, over in _gaps(tenants, ledger, rule) if over < 0]
+        borrowed = [Loan(name, -over) for name, over in _gaps(tenants, ledger, rule) if over < 0]
     return RuleStanding(rule.of, used, ends_ms, _largest(lent), _largest(borrowed))
 
 
@@ -115,5 +83,5 @@ def _same(one: QuotaRule, other: QuotaRule) -> bool:
     return mine == (other.resource, other.model, other.site, other.region)
 
 
-def _largest(parts: list[Part]) -> tuple[Part, ...]:
+def _largest(parts: list[Loan]) -> tuple[Loan, ...]:
     return tuple(sorted(parts, key=lambda part: (-part.amount, part.tenant))[:BORROWERS])

@@ -4,13 +4,13 @@ from typing import cast
 
 from hutong.lifecycle import commands as do
 from hutong.lifecycle.hub import HubMachine
-from hutong.model import limits
+from hutong.model.check_quota import problem_of_quota
 from hutong.model.errors import refuse
 from hutong.model.ids import TenantId, is_tenant
 from hutong.model.resources import Amount
 from hutong.model.states import JobState
 from hutong.model.supply import cost_microcny
-from hutong.model.tenant import Quota, Tenant, ancestors
+from hutong.model.tenant import Tenant, TenantShare, ancestors
 from hutong.server.access import foreign_tenant, wanted_tenant
 from hutong.server.endpoint import Answer, Call
 from hutong.server.queries import UsageParameters
@@ -18,6 +18,7 @@ from hutong.server.tokens import is_within
 from hutong.store.contract import UsageQuery
 from hutong.wire.api import TenantRequest, TenantView, UsageReply, UsageView
 
+ADVICE = "Amounts are whole numbers from 0 up; leave away what is not bound."
 Counts = dict[tuple[TenantId, JobState], int]
 
 
@@ -28,9 +29,9 @@ async def list_tenants(call: Call) -> Answer:
     machine = driver.machine
     names = dict.fromkeys((*machine.state.tenants, *(tenant for tenant, _ in counts)))
     held = _held(machine)
-    views = [
-        _view(machine, name, counts, held) for name in sorted(names) if call.principal.sees(name)
-    ]
+    seen = [name for name in sorted(names) if call.principal.sees(name)]
+    shares = machine.scheduler.tenant_shares(seen, driver.clock.now_ms())
+    views = [_view(machine, name, counts, held, share) for name, share in shares.items()]
     await driver.durable()
     return Answer(views)
 
@@ -44,7 +45,9 @@ async def put_tenant(call: Call) -> Answer:
     """Set a tenant's weight and quota; makes the tenant where there is none."""
     name = _named(call)
     request = cast(TenantRequest, call.body)
-    _check_quota(name, request.quota)
+    problem = problem_of_quota(request.quota)
+    if problem:
+        raise refuse("tenant.invalid", tenant=name, problem=problem, advice=ADVICE)
     tenant = Tenant(name, request.weight, request.quota)
     await call.hub.driver.submit(do.PutTenant(tenant), call.cause)
     return Answer(await _shown(call, name))
@@ -93,21 +96,25 @@ async def _shown(call: Call, name: TenantId) -> TenantView:
     machine = driver.machine
     if name not in machine.state.tenants and not any(tenant == name for tenant, _ in counts):
         raise refuse("tenant.not_found", tenant=name)
-    view = _view(machine, name, counts, _held(machine))
+    share = machine.scheduler.tenant_share(name, driver.clock.now_ms())
+    view = _view(machine, name, counts, _held(machine), share)
     await driver.durable()
     return view
 
 
 def _view(
-    machine: HubMachine, name: TenantId, counts: Counts, held: dict[TenantId, Amount]
-) -> TenantView:
+    machine: HubMachine, name: TenantId, counts: Counts, held: dict[TenantId, Amount],
+    share: TenantShare,
+) -> TenantView:  # fmt: skip
     tenant = machine.state.tenants.get(name) or Tenant(name)
     jobs: dict[str, int] = {}
     for (owner, state), count in counts.items():
         if is_within(owner, name):
             jobs[state.value] = jobs.get(state.value, 0) + count
-    share = machine.scheduler.tenant_share_milli(name)
-    return TenantView(name, tenant.weight, tenant.quota, held.get(name, Amount()), share, jobs)
+    return TenantView(
+        name, tenant.weight, tenant.quota, held.get(name, Amount()), share.share_milli, jobs,
+        share.use_milli, share.entitled_milli, share.rules,
+    )  # fmt: skip
 
 
 def _held(machine: HubMachine) -> dict[TenantId, Amount]:
@@ -136,27 +143,3 @@ def _running(
         count, sum_so_far = running.get(key, (0, 0))
         running[key] = (count + 1, sum_so_far + cost)
     return running
-
-
-def _check_quota(tenant: TenantId, quota: Quota) -> None:
-    amounts = {
-        "cpu_milli": quota.cpu_milli,
-        "memory_mib": quota.memory_mib,
-        "accelerator_milli": quota.accelerator_milli,
-        "running_jobs": quota.running_jobs,
-        "open_jobs": quota.open_jobs,
-        **quota.accelerator_milli_by_model,
-    }
-    models = quota.accelerator_milli_by_model
-    problem = ""
-    if len(models) > limits.ALTERNATIVES * 16:
-        problem = f"its quota names more than {limits.ALTERNATIVES * 16} chip models"
-    for model in models:
-        if not 0 < len(model) <= limits.NAME_CHARS or not model.isprintable():
-            problem = "its quota names a chip model that cannot be one"
-    for name, amount in amounts.items():
-        if amount is not None and amount < 0:
-            problem = f"its quota of {name} is below zero"
-    if problem:
-        advice = "A quota is a whole number from 0 up; leave it away for no limit."
-        raise refuse("tenant.invalid", tenant=tenant, problem=problem, advice=advice)

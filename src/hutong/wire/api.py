@@ -11,7 +11,7 @@ from hutong.model.job import JobSpec
 from hutong.model.reasons import Reason
 from hutong.model.resources import Amount
 from hutong.model.supply import PriceBook, SoftwareVersion
-from hutong.model.tenant import Quota
+from hutong.model.tenant import Quota, RuleStanding
 from hutong.scheduler.plan import Explanation, Reservation
 
 
@@ -290,7 +290,13 @@ class DrainRequest(msgspec.Struct, frozen=True):
 
 
 class TenantView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A tenant, what its live attempts hold, its share, and its jobs by state."""
+    """A tenant, what its live attempts hold, its shares, and its jobs by state.
+
+    Shares are in thousandths of the hub and divided by the tenant's weight: `share_milli` of what
+    is held, `use_milli` of what was held of late on average. `entitled_milli` is its weight beside
+    its siblings' down the tree. `rules` tells how far its quota is used; a list of tenants leaves
+    it out.
+    """
 
     id: str
     weight: int
@@ -298,6 +304,9 @@ class TenantView(msgspec.Struct, frozen=True, omit_defaults=True):
     held: Amount
     share_milli: int = 0
     jobs: dict[str, int] = {}
+    use_milli: int = 0
+    entitled_milli: int = 0
+    rules: tuple[RuleStanding, ...] = ()
 
 
 class TenantRequest(msgspec.Struct, frozen=True):

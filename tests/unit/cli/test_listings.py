@@ -19,6 +19,8 @@ LISTINGS: list[tuple[tuple[str, ...], str, object]] = [
     (("explain", "j12"), "/v1/jobs/j12/explain", world.explanation()),
     (("sites",), "/v1/sites", world.sites()),
     (("nodes",), "/v1/nodes", world.nodes()),
+    (("tenants",), "/v1/tenants", world.tenants()),
+    (("tenant", "show", "acme/vision"), "/v1/tenants/acme/vision", world.tenant()),
     (("usage",), "/v1/usage", world.usage()),
     (("token", "list"), "/v1/tokens", world.tokens()),
 ]

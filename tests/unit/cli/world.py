@@ -16,6 +16,14 @@ from hutong.model.reasons import (
     Preempted,
 )
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
+from hutong.model.tenant import (
+    Loan,
+    Quota,
+    QuotaResource,
+    QuotaRule,
+    QuotaWindow,
+    RuleStanding,
+)
 from hutong.scheduler.plan import Candidate, Explanation, Reservation
 from hutong.wire import api
 from hutong.wire.api import ReasonView
@@ -188,3 +196,36 @@ def tokens() -> list[api.TokenView]:
 
 
 COMPLETED = reason(Completed())
+
+
+def tenant() -> api.TenantView:
+    rules = (
+        RuleStanding(
+            QuotaRule(QuotaResource.ACCELERATORS, 64_000, 32_000, 128_000, model="Ascend910B3"),
+            40_000, lent_to=(Loan("park-university/vision-laboratory", 16_000), Loan("b", 500)),
+        ),
+        RuleStanding(
+            QuotaRule(QuotaResource.CPU, guaranteed=96_000), 128_000,
+            borrowed_from=(Loan("harbour", 32_000),),
+        ),
+        RuleStanding(
+            QuotaRule(QuotaResource.MONEY, limit=50_000_000_000, window=QuotaWindow.MONTH),
+            1_234_560_000, NOW + 9 * HOUR,
+        ),
+        RuleStanding(
+            QuotaRule(QuotaResource.ACCELERATOR_TIME, limit=10**15, window=QuotaWindow.DAY),
+            10**14, NOW + 2 * HOUR,
+        ),
+        RuleStanding(QuotaRule(QuotaResource.MEMORY, limit=2**21, site="zhangjiakou-grass"), 2**20),
+        RuleStanding(QuotaRule(QuotaResource.JOBS, limit=20), 3),
+    )  # fmt: skip
+    return api.TenantView(
+        "acme/vision", 2, Quota(open_jobs=100), AMOUNT, 312, {"queued": 12_345, "running": 64},
+        250, 333, rules,
+    )  # fmt: skip
+
+
+def tenants() -> list[api.TenantView]:
+    long = "park-university/vision-laboratory/optical-character-recognition"
+    idle = api.TenantView(long, 1, Quota(), Amount())
+    return [tenant(), idle]
