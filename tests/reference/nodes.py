@@ -225,12 +225,15 @@ def first_nodes(tasks_on: list[tuple[Node, int]], tasks: int) -> Shares:
     return shares
 
 
-def pack(tasks_on: list[tuple[Node, int]], tasks: int) -> Shares:
+def pack(
+    tasks_on: list[tuple[Node, int]], tasks: int, by: list[tuple[Node, int]] | None = None
+) -> Shares:
     """Nodes for a gang, given how many of its tasks each node takes; empty where it does not fit.
 
     One node that takes it all, the first such. Else the smallest domain of the innermost level that
-    has one large enough; in it the inner domains that take most, then the nodes that take most; the
-    last piece goes where it leaves least, in the innermost domain where it would have gone.
+    has one large enough, where size goes `by` other figures if there are any; in it the inner
+    domains that take most, then the nodes that take most; the last piece goes where it leaves
+    least, in the innermost domain where it would have gone.
     """
     usable = [(node, count) for node, count in tasks_on if count > 0]
     for node, count in usable:
@@ -240,16 +243,17 @@ def pack(tasks_on: list[tuple[Node, int]], tasks: int) -> Shares:
         return []
     depth = max(len(node.domains) for node, _ in tasks_on)
     for level in range(depth, 0, -1):
-        large = [(held, name) for name, held in sizes_of(usable, level).items() if held >= tasks]
+        sizes = sizes_of(by or usable, level)
+        large = [name for name, held in sizes_of(usable, level).items() if held >= tasks]
         if large:
-            chosen = min(large)[1]
+            chosen = min(large, key=lambda name: (sizes[name], name))
             usable = [(node, count) for node, count in usable if place(node, level) == chosen]
             break
-    sizes = {level: sizes_of(usable, level) for level in range(1, depth + 1)}
+    inside = {level: sizes_of(usable, level) for level in range(1, depth + 1)}
 
     def rank(item: tuple[Node, int]) -> list[tuple[int, tuple[str, ...]]]:
         node, count = item
-        levels = [(-sizes[at][place(node, at)], place(node, at)) for at in range(1, depth + 1)]
+        levels = [(-inside[at][place(node, at)], place(node, at)) for at in range(1, depth + 1)]
         return [*levels, (-count, ())]
 
     usable.sort(key=rank)

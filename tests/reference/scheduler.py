@@ -226,7 +226,10 @@ class Cycle:
         for hold in holds:
             rooms = [(node, min(room, hold.leaves(node, way, tasks))) for node, room in rooms]
             holder = holder or hold.job
-        return pack(rooms, tasks), holder
+        by_chips = None
+        if way.need.chips and not holds:
+            by_chips = [(node, chips_room(node, way)) for node in way.place.nodes]
+        return pack(rooms, tasks, by_chips), holder
 
     def _gathers(self, way: Way, rooms: list[tuple[Node, int]], tasks: int) -> bool:
         return sum(room for _, room in rooms) >= tasks
@@ -349,7 +352,7 @@ class Cycle:
         """The way whose earliest start the objective likes best; ties to the earlier, then to the
         one that the job prefers.
         """
-        best: tuple[tuple[Score, int, int], Way, Found] | None = None
+        best: tuple[tuple[bool, Score, int, int], Way, Found] | None = None
         for at, way in enumerate(ways):
             found = self.earliest(way, shape.tasks)
             if found is None:
@@ -453,6 +456,12 @@ class Cycle:
         if attempt.stopping:
             return self.now_ms
         return self.now_ms + max(60_000, late_ms // 8) if late_ms >= 0 else attempt.expected_end_ms
+
+
+def chips_room(node: Node, way: Way) -> int:
+    """How many tasks a node would take if only whole chips counted."""
+    taken = not node.ready or any(held.need.exclusive for held in node.held)
+    return 0 if taken else min(node.whole // way.need.chips, way.per_node)
 
 
 def weaker_from(classes: tuple[ClassRule, ...], rank: int) -> int | None:
