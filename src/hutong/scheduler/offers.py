@@ -193,7 +193,8 @@ class _Desk:
         if calm and want.at in offered:
             self._on_paper(want, want.at, calm, bound_ms, head=True)
         while pressed > 0:
-            start = self._best_start(want, offered)
+            last_ms = want.start_ms + (calm + pressed - 1) * want.spacing_ms
+            start = self._best_start(want, offered, last_ms if want.start_ms else 0)
             if start is None:
                 return
             pressed -= self._start(want, start, pressed, bound_ms, head=not calm)
@@ -246,15 +247,16 @@ class _Desk:
 
     # What is started
 
-    def _best_start(self, want: Want, offered: Sequence[int]) -> Start | None:
+    def _best_start(self, want: Want, offered: Sequence[int], last_ms: int) -> Start | None:
+        """The best nodes to start for a job that is else expected to start at `last_ms`."""
         starts = []
         for at in offered:
-            start = self._could_start(want, at)
+            start = self._could_start(want, at, last_ms)
             if start is not None:
                 starts.append(start)
         return min(starts, default=None, key=lambda start: start[:2])
 
-    def _could_start(self, want: Want, at: int) -> Start | None:
+    def _could_start(self, want: Want, at: int, last_ms: int) -> Start | None:
         """Nodes of one option's offer for one gang, unless something speaks against them."""
         look, option = want.look, want.look.options[at]
         shape, yard = look.shape, self._yards[option.columns.pool.id]
@@ -263,10 +265,10 @@ class _Desk:
         finish_ms = ready_ms + option.span_ms + option.risk_ms
         if nodes > yard.left or ready_ms > option.latest_ms:
             return None
-        if want.start_ms and want.start_ms <= look.options[want.at].latest_ms:
-            other = look.options[want.at]
-            if finish_ms >= want.start_ms + other.span_ms + other.risk_ms:
-                return None
+        other = look.options[want.at]
+        in_time = 0 < last_ms <= other.latest_ms
+        if in_time and finish_ms >= last_ms + other.span_ms + other.risk_ms:
+            return None
         if is_spot(yard.offer) and not self._is_safe(want, option):
             return None
         cost = self._cost(option, yard, nodes)

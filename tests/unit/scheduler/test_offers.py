@@ -80,6 +80,15 @@ def test_nothing_is_started_where_waiting_ends_sooner() -> None:
     assert scaled(market.cycle()) == []
 
 
+def test_jobs_at_the_end_of_a_queue_have_nodes_started_though_the_first_starts_soon() -> None:
+    market = Market()
+    market.pool("own/gpu", chips=8).runs("own/gpu-0", chips=8, ends_in_ms=MINUTE_MS)
+    market.offer("cloud/gpu", nodes_max=9, boot_s=600, chips=8)
+    market.job(chips(8), array=ArraySpec(4), estimate_ms=10 * MINUTE_MS)
+    # They would start after 1, 11, 21 and 31 minutes: two of them wait for more than 15.
+    assert scaled(market.cycle()) == [("cloud/gpu", 2)]
+
+
 def test_nothing_is_started_for_a_job_that_may_not_use_it() -> None:
     market = busy()
     market.job(chips(8), commercial=Commercial(allowed=False), **ONE_HOUR)
