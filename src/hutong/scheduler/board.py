@@ -12,6 +12,7 @@ import numpy as np
 
 from hutong.model.ids import JobId
 from hutong.scheduler.added import AddedShares, described
+from hutong.scheduler.calendar import BookedHold, Calendar, Gate
 from hutong.scheduler.columns import Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import (
     NO_MASK,
@@ -38,17 +39,18 @@ class Lane:
     """One pool on the board. `closed_by` holder, if any, keeps the pool to itself."""
 
     __slots__ = (
-        "_index", "added", "ahead", "closed_by", "columns", "evicted", "free", "free_version",
-        "holds", "live", "outlook", "owned", "reserved", "rough", "trail",
+        "_gate", "_index", "_kept", "added", "ahead", "closed_by", "columns", "evicted", "free",
+        "free_version", "holds", "live", "outlook", "owned", "rough", "trail",
     )  # fmt: skip
 
-    def __init__(self, columns: PoolColumns) -> None:
+    def __init__(self, columns: PoolColumns, gate: Gate) -> None:
+        self._gate = gate
+        self._kept: Reserved | None = None
         self.live = columns
         self.columns = columns
         self._index: Index | None = None
         self.owned = False
-        self.holds: list[Hold] = []
-        self.reserved: Reserved | None = None
+        self.holds: list[Hold] = list(gate.holds_on(columns))
         self.added: AddedShares | None = None
         self.evicted: Rows = _NO_ROWS
         self.outlook: Outlook | None = None
@@ -73,6 +75,27 @@ class Lane:
             self.columns, self.owned = self.live.copy(), True
             index.columns = self.columns
         return index
+
+    @property
+    def reserved(self) -> Reserved | None:
+        """What reservations of this cycle keep, and what bookings close to who is looked at."""
+        closed = [
+            hold.rows
+            for hold in self.holds
+            if isinstance(hold, BookedHold) and hold.start_ms < self._gate.until_ms
+            if hold.concerns()
+        ]
+        if not closed:
+            return self._kept
+        both = Reserved(len(self.columns.ids)) if self._kept is None else self._kept.copy()
+        both.closed[np.concatenate(closed)] = True
+        return both
+
+    def keep(self, found: Found, need: Need) -> None:
+        """Account what a reservation keeps."""
+        if self._kept is None:
+            self._kept = Reserved(len(self.columns.ids))
+        self._kept.add(found.rows, found.tasks, need)
 
     @property
     def pristine(self) -> bool:
@@ -250,8 +273,9 @@ class Board:
     With `in_order` jobs take the first nodes that hold them rather than the tightest.
     """
 
-    def __init__(self, now_ms: int, *, in_order: bool = False) -> None:
+    def __init__(self, now_ms: int, calendar: Calendar, *, in_order: bool = False) -> None:
         self.now_ms = now_ms
+        self.gate = Gate(calendar, now_ms)
         self.in_order = in_order
         self._lanes: dict[int, Lane] = {}
 
@@ -259,7 +283,7 @@ class Board:
         """The lane of one of the state's pools."""
         lane = self._lanes.get(columns.index)
         if lane is None:
-            lane = self._lanes[columns.index] = Lane(columns)
+            lane = self._lanes[columns.index] = Lane(columns, self.gate)
         return lane
 
     def fits_now(self, option: Option, tasks: int) -> int:
@@ -302,12 +326,10 @@ class Board:
     def hold(self, option: Option, tasks: int, holder: JobId, found: Found) -> None:
         """Keep the room of a reservation."""
         lane = self.lane(option.columns)
-        if lane.reserved is None:
-            lane.reserved = Reserved(len(lane.columns.ids))
         hold = Hold(holder, found, option.need, run_ms=option.span_ms)
         hold.make_room(lane.holds)
         lane.holds.append(hold)
-        lane.reserved.add(found.rows, found.tasks, option.need)
+        lane.keep(found, option.need)
         lane.trail = (*lane.trail, (option.need, tasks, option.span_ms))
 
     def outlook(self, columns: PoolColumns) -> Outlook:
@@ -337,7 +359,8 @@ class Board:
         lane = self.lane(option.columns)
         outlook = self.outlook(option.columns)
         stay_ms = option.ready_ms + option.bound_ms
-        key = (lane.trail, option.need, tasks, stay_ms, (option.within, option.layout))
+        laid = (option.within, option.layout)
+        key = (lane.trail, option.need, tasks, stay_ms, laid, self.gate.key)
         memo = lane.live.memo
         lasting = lane.pristine and outlook.valid_until_ms > self.now_ms
         if lasting and (known := memo.get(key)) is not None and known[0] == lane.live.version:

@@ -12,16 +12,20 @@ on, and the journal says what it was.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hutong.model.calendar import Booking
-from hutong.model.ids import NodeId, TenantId
+from hutong.model.ids import JobId, NodeId, TenantId
 from hutong.model.tenant import ancestors
-from hutong.scheduler.columns import PoolColumns, Rows
-from hutong.scheduler.reserve import Closure
+from hutong.scheduler.columns import Ints, Need, PoolColumns, Rows
+from hutong.scheduler.reserve import Closure, Found, Hold, Holder
 from hutong.scheduler.shapes import NEVER_MS
+from hutong.scheduler.supply import BASES
+
+if TYPE_CHECKING:
+    from hutong.scheduler.option import Option
 
 _ROWS = "booked rows"
 _NO_ROWS = np.zeros(0, np.int64)
@@ -77,7 +81,7 @@ class Calendar:
         return tuple(
             [
                 booked.closure
-                for booked in self._on(columns)
+                for booked in self.on(columns)
                 if booked.closure.end_ms > now_ms and booked.booking.id not in entry
             ]
         )
@@ -94,20 +98,7 @@ class Calendar:
         """Whether such a job may not use one row."""
         return row in self.barred(columns, tenant, now_ms, end_ms)
 
-    def first_on(
-        self, columns: PoolColumns, entry: tuple[str, ...], now_ms: int, end_ms: int
-    ) -> Booking | None:
-        """The booking that closes rows of a pool first to a job that runs until `end_ms`."""
-        found = [
-            booked.booking
-            for booked in self._on(columns)
-            if booked.closure.end_ms > now_ms
-            and booked.closure.start_ms < end_ms
-            and booked.booking.id not in entry
-        ]
-        return min(found, key=lambda booking: (booking.start_ms, booking.id), default=None)
-
-    def _on(self, columns: PoolColumns) -> list[Booked]:
+    def on(self, columns: PoolColumns) -> list[Booked]:
         """The bookings that have rows of a pool, by name."""
         known: tuple[int, list[Booked]] | None = columns.memo.get(_ROWS)
         if known is not None and known[0] == self.version:
@@ -124,6 +115,88 @@ class Calendar:
     def _change(self) -> None:
         self.version += 1
         self._entries.clear()
+
+
+class BookedHold(Hold):
+    """A booking as a reservation on a pool, which has no job and leaves nothing to spare."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, booked: Booked, gate: "Gate") -> None:
+        booking, rows = booked.booking, booked.closure.rows
+        nothing = np.zeros(len(rows), np.int64)
+        found = Found(
+            booking.start_ms, BASES[0], rows, nothing, nothing, nothing, nothing
+        )  # fmt: skip
+        run_ms = booking.end_ms - booking.start_ms
+        super().__init__(JobId(""), found, Need(0, 0, exclusive=True), run_ms=run_ms)
+        self.holder = Holder(JobId(""), booking.start_ms, booking)
+        self._gate = gate
+
+    def concerns(self) -> bool:
+        """Whether it does not let in whom the cycle looks at now."""
+        booking = self.holder.booking
+        return booking is not None and booking.id not in self._gate.entry
+
+    def left(self, need: Need, most: int) -> Ints:
+        """Nothing, unless it lets the asker in."""
+        return np.full(len(self.rows), 0 if self.concerns() else most, np.int64)
+
+    def bars(self, row: int, need: Need, tasks: int) -> bool:
+        """Whether the row is booked against the asker."""
+        return self.concerns() and super().bars(row, need, tasks)
+
+    def use(self, row: int, need: Need, tasks: int) -> None:
+        """Nothing is accounted: there is nothing to spare, or it does not matter."""
+
+
+class Gate:
+    """The calendar as one cycle asks it, for the tenant that it looks at now (`let`).
+
+    `entry` names the bookings that let that tenant in. `until_ms` is how long the jobs that are
+    looked at for evictions may stay.
+    """
+
+    __slots__ = ("_calendar", "_now_ms", "entry", "until_ms")
+
+    def __init__(self, calendar: Calendar, now_ms: int) -> None:
+        self._calendar = calendar
+        self._now_ms = now_ms
+        self.entry = NOBODY
+        self.until_ms = now_ms
+
+    def let(self, tenant: TenantId) -> None:
+        """Look at jobs of a tenant from now on."""
+        if self._calendar.bookings:
+            self.entry = self._calendar.entry(tenant)
+
+    def watch(self, options: Sequence["Option"]) -> None:
+        """Look at jobs that would run as one of some options."""
+        if self._calendar.bookings:
+            stays = [option.ready_ms + option.bound_ms for option in options]
+            self.until_ms = self._now_ms + max(stays, default=0)
+
+    @property
+    def key(self) -> tuple[int, tuple[str, ...]]:
+        """What an answer that closures went into depends on, beside the pool."""
+        return self._calendar.version, self.entry
+
+    def holds_on(self, columns: PoolColumns) -> list[BookedHold]:
+        """The bookings on a pool that are not over."""
+        if not self._calendar.bookings:
+            return []
+        on = self._calendar.on(columns)
+        return [BookedHold(each, self) for each in on if each.closure.end_ms > self._now_ms]
+
+    def parts(self, options: Sequence["Option"]) -> bool:
+        """Whether some tenants may use nodes of the options' pools that others may not."""
+        if not self._calendar.bookings:
+            return False
+        return any(
+            booked.booking.tenants
+            for option in options
+            for booked in self._calendar.on(option.columns)
+        )
 
 
 def rows_of(booking: Booking, columns: PoolColumns) -> Rows:

@@ -56,7 +56,9 @@ class Cycle:
         self._passed = Passed(self._shapes)
         self.profile = profile
         self.now_ms = snapshot.now_ms
-        self.board = Board(snapshot.now_ms, in_order=profile.backfill == "conservative")
+        self.board = Board(
+            snapshot.now_ms, snapshot.calendar, in_order=profile.backfill == "conservative"
+        )
         self.ledger = Ledger(snapshot.tenants, snapshot.supply.total)
         self.placements: list[Placement] = []
         self.preemptions: list[Preemption] = []
@@ -67,7 +69,7 @@ class Cycle:
         self.passed_over: dict[int, Shape] = {}
         self.truncated = False
         self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
-        self._looks: dict[Shape, Look] = {}
+        self._looks: dict[tuple[Shape, tuple[str, ...]], Look] = {}
         self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
         self._blocked = Blocked(self)
         self.gangs = Gangs(self)
@@ -121,13 +123,14 @@ class Cycle:
 
     def look(self, shape: Shape) -> Look:
         """What this cycle knows of a shape."""
-        found = self._looks.get(shape)
+        key = (shape, self.board.gate.entry)
+        found = self._looks.get(key)
         if found is None or (not found.blocked and not found.match.holds(self.ambient)):
             plain = is_plain(shape)
             seen = shape if plain else base(shape)
             match = self.snapshot.matcher.match(seen, self.profile, self.ambient)
             found = Look(seen, match, self.snapshot.supply, self.board)
-            self._looks[shape] = found
+            self._looks[key] = found
             if not plain:
                 self.gangs.prune(found)
         return found
@@ -156,6 +159,7 @@ class Cycle:
         asked = _shape_of(extra, until)
         order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
         while not self.truncated and (cursor := order.peek()) is not None:
+            self.board.gate.let(cursor.queue.entity.id)
             look, job, shape = self.look(cursor.group.shape), cursor.job, cursor.shape
             if not look.blocked and len(self.placements) >= limit:
                 self.truncated = True
@@ -182,6 +186,8 @@ class Cycle:
         What could still claim room, or have nodes started for it, is not.
         """
         if len(self.deferrals) < DEFERRALS or self._blocked.may_claim(cursor.queue.priority):
+            return False
+        if self.board.gate.parts(look.options):
             return False
         return not has_offers(look) or len(self.wants) >= DEFERRALS
 

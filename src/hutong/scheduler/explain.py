@@ -6,6 +6,7 @@ from hutong.model.job import Level
 from hutong.model.reasons import (
     BehindOthers,
     BestCandidate,
+    Booked,
     BusyPools,
     NoPoolMatches,
     NoSites,
@@ -128,7 +129,10 @@ def waits_for(
     the shape was last looked at may be long ago.
     """
     reasons: list[WaitReason] = []
-    if held_by is not None:
+    if held_by is not None and held_by.booking is not None:
+        booking = held_by.booking
+        reasons.append(Booked(booking.id, booking.kind.value, booking.start_ms, booking.end_ms))
+    elif held_by is not None:
         reasons.append(WouldDelayReserved(held_by.job, held_by.start_ms))
     elif look.blocked:
         shape = look.shape

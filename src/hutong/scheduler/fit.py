@@ -44,6 +44,13 @@ class Reserved:
         self.nodes = np.zeros(count, np.int64)
         self.closed = np.zeros(count, np.bool_)
 
+    def copy(self) -> "Reserved":
+        """The same columns, which change on their own."""
+        other: Reserved = object.__new__(Reserved)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
     def add(self, rows: Rows, tasks: Ints, need: Need) -> None:
         """Keep room for tasks on some rows. A fraction of a chip keeps a whole one per task."""
         self.cpu[rows] += need.cpu * tasks

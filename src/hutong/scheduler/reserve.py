@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hutong.model.calendar import Booking
 from hutong.model.ids import JobId
 from hutong.scheduler.availability import Availability, availability_of
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
@@ -46,10 +47,12 @@ class Found(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """The job that a reservation is for, and when it starts (0 where that is not known)."""
+    """Whom a reservation is for, and when it starts (0 where that is not known): a job, or those
+    whom a booking lets in."""
 
     job: JobId
     start_ms: int
+    booking: Booking | None = None
 
 
 class Closure(NamedTuple):
@@ -81,6 +84,10 @@ class Hold:
         self.tasks = found.tasks
         self._position = {row: at for at, row in enumerate(found.rows.tolist())}
         self.spare: Ints = np.stack((found.cpu, found.mem, found.whole), axis=1) - self.kept
+
+    def concerns(self) -> bool:
+        """Whether it is in the way of whom the cycle looks at now."""
+        return True
 
     @property
     def kept(self) -> Ints:
@@ -203,6 +210,7 @@ def earliest(
     if outlook.count_until(free, wanted) > len(outlook):
         return None
     query = Query(need, tasks, stay_ms, closures)
+    holds = [hold for hold in holds if hold.concerns()]
     lines = Lines(holds)
     search = _Search(columns, outlook, query, lines, now_ms)
     if how is not None:
