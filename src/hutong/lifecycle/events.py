@@ -147,11 +147,15 @@ class AttemptResized(msgspec.Struct, frozen=True, omit_defaults=True):
     by: JobId | None = None
 
 
-class AttemptPreempted(msgspec.Struct, frozen=True):
-    """One preemption of a plan: `attempt` ends so that job `by` can start."""
+class AttemptPreempted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One preemption of a plan: `attempt` ends so that job `by` can start.
+
+    `tenant` is set where it held what that tenant had lent.
+    """
 
     attempt: AttemptId
     by: JobId
+    tenant: str = ""
 
 
 class PlanDecided(Event, frozen=True):

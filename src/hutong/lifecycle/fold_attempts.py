@@ -5,7 +5,7 @@ from hutong.lifecycle import offers
 from hutong.lifecycle.ground import Ground
 from hutong.lifecycle.records import Attempt, Job
 from hutong.lifecycle.use import note_spent
-from hutong.model.reasons import PartEnded, Preempted, Resized
+from hutong.model.reasons import PartEnded, Preempted, Reclaimed, Resized
 from hutong.model.states import JOB_MOVES, AttemptState, JobState
 from hutong.model.tenant import Usage
 from hutong.scheduler.records import Resumption
@@ -25,7 +25,10 @@ def plan_decided(ground: Ground, event: ev.PlanDecided, entry: ev.Entry) -> None
     for preempted in event.preemptions:
         attempt = ground.state.attempts[preempted.attempt]
         job = ground.state.jobs[attempt.job]
-        ground.stop_element(job, attempt.element, Preempted(preempted.by))
+        why: Preempted | Reclaimed = Preempted(preempted.by)
+        if preempted.tenant:
+            why = Reclaimed(preempted.by, preempted.tenant)
+        ground.stop_element(job, attempt.element, why)
     for resized in event.resizes:
         _resize(ground, resized)
 

@@ -7,7 +7,14 @@ from hutong.lifecycle.timers import Timers
 from hutong.model.errors import refuse
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.limits import REPLICA_NAMES
-from hutong.model.reasons import ArrayLimit, AwaitsJobs, EndedReason, NotBefore, Preempted
+from hutong.model.reasons import (
+    ArrayLimit,
+    AwaitsJobs,
+    EndedReason,
+    NotBefore,
+    Preempted,
+    Reclaimed,
+)
 from hutong.model.states import (
     ATTEMPT_MOVES,
     JOB_MOVES,
@@ -126,8 +133,9 @@ class Ground:
     def mark_stopping(self, attempt: Attempt) -> None:
         """Tell the scheduler that an attempt makes room."""
         why = attempt.stop
-        job = JobId(why.by) if isinstance(why, Preempted) else None
-        self.scheduler.mark_stopping(attempt.id, job)
+        job = JobId(why.by) if isinstance(why, Preempted | Reclaimed) else None
+        grace_ms = self.state.jobs[attempt.job].spec.grace_ms
+        self.scheduler.mark_stopping(attempt.id, job, attempt.stop_ms + grace_ms)
 
     def archive(self, job: Job) -> None:
         """A job that is over and settled leaves the memory; the store keeps its rows."""
@@ -170,6 +178,7 @@ class Ground:
                 checkpointed_ms=attempt.saved_ms,
                 inputs=job.spec.inputs,
                 labels=tuple(sorted(job.spec.labels.items())),
+                parts=attempt.parts,
             )
         )
 
@@ -193,7 +202,7 @@ class Ground:
         attempt = self.state.attempts.get(attempt_id) if attempt_id else None
         if attempt is None or attempt.stop is not None or not attempt.is_live:
             return
-        attempt.stop = why
+        attempt.stop, attempt.stop_ms = why, self.clock_ms
         self.move_attempt(attempt, AttemptState.STOPPING)
         record = self.state.sites[attempt.site]
         record.stopping[attempt.id] = True

@@ -19,7 +19,10 @@ def run_cycle_and_place(turn: Turn, profile: Profile) -> Plan:
             ev.PlanDecided(
                 turn.state.cycle + 1,
                 _placed(turn, plan.placements),
-                tuple(ev.AttemptPreempted(line.victim, line.job) for line in plan.preemptions),
+                tuple(
+                    ev.AttemptPreempted(line.victim, line.job, line.tenant)
+                    for line in plan.preemptions
+                ),
                 tuple(
                     ev.AttemptResized(line.attempt, line.tasks, line.left_milli, line.job)
                     for line in plan.resizes

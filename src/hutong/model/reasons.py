@@ -368,6 +368,20 @@ class Preempted(EndReason, frozen=True, tag="preempted.for"):
         return f"Stopped so that job {self.by} could start; it keeps its place in the queue."
 
 
+class Reclaimed(EndReason, frozen=True, tag="preempted.reclaimed"):
+    """Stopped because a tenant asked back, for a job of its own, what it had lent."""
+
+    failure: ClassVar[FailureClass] = FailureClass.PREEMPTED
+    by: str
+    tenant: str
+
+    def sentence(self) -> str:
+        return (
+            f"Stopped so that job {self.by} could start with what {self.tenant} is guaranteed and "
+            "had lent; it keeps its place in the queue."
+        )
+
+
 class StartFailed(EndReason, frozen=True, tag="machine.start_failed"):
     """The site could not start it."""
 
@@ -488,6 +502,7 @@ EndedReason = (
     | DependencyFailed
     | DeadlinePassed
     | Preempted
+    | Reclaimed
     | StartFailed
     | CommandNotFound
     | ProcessLost

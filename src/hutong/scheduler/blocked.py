@@ -1,5 +1,6 @@
 """Groups that cannot go on: what is reserved or evicted for them, and why they wait."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hutong.model.classes import weaker_from
@@ -18,7 +19,8 @@ from hutong.scheduler.look import Look
 from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
 from hutong.scheduler.order import Head
 from hutong.scheduler.plan import Explanation, Preemption, Reservation
-from hutong.scheduler.preempt.choose import cheapest_eviction
+from hutong.scheduler.preempt.choose import Eviction, cheapest_eviction
+from hutong.scheduler.reclaim import Reclaims
 from hutong.scheduler.reserve import Found
 from hutong.scheduler.tenants import Entity
 
@@ -33,6 +35,7 @@ class Blocked:
         self._cycle = cycle
         self._board = cycle.board
         self._profile = cycle.profile
+        self._reclaims = Reclaims(cycle.ledger, cycle.snapshot.supply)
         self._reserved_classes: dict[str, bool] = {}
         self._deferred: dict[int, bool] = {}
         self.classes_left = 0
@@ -54,7 +57,6 @@ class Blocked:
         return len(self._cycle.reservations) == before + 1
 
     def _defer(self, head: Head, look: Look) -> None:
-        self._board.gate.watch(look.options)
         cycle, group, job = self._cycle, head.group, head.job
         share_milli = cycle.ledger.share_milli(group.entity)
         if not look.options:
@@ -102,7 +104,8 @@ class Blocked:
 
     def may_claim(self, priority: str) -> bool:
         """Whether a blocked job of a class could still get room reserved or vacated."""
-        if self._profile.backfill == "none" and not self._profile.preemption:
+        profile = self._profile
+        if profile.backfill == "none" and not profile.preemption and not profile.reclaim:
             return False
         left = self._profile.reservations_count - len(self._cycle.reservations)
         return left > (self.classes_left if priority in self._reserved_classes else 0)
@@ -141,11 +144,9 @@ class Blocked:
 
     def _claim(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         """Evict or reserve for the group's next jobs; the start of the first where it is known."""
-        weaker = weaker_from(head.group.priority, self._profile.classes)
-        if self._profile.preemption and weaker is not None:
-            start = self._make_room(head, look, usable, weaker)
-            if start:
-                return start
+        start = self._make_room(head, look, usable)
+        if start:
+            return start
         if self._profile.backfill == "none":
             for at in usable:
                 lane = self._board.lane(look.options[at].columns)
@@ -172,39 +173,62 @@ class Blocked:
             return left > self.classes_left
         return left > 0
 
-    def _make_room(
-        self, head: Head, look: Look, usable: list[int], weaker_rank: int
-    ) -> dict[int, Start]:
+    def _make_room(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         """Claim, job by job, what is being vacated already, and evict where that is not enough."""
-        cycle = self._cycle
-        first: dict[int, Start] = {}
-        options = [look.options[at] for at in usable]
+        cycle, first = self._cycle, dict[int, Start]()
+        weaker = None
+        if self._profile.preemption:
+            weaker = weaker_from(head.group.priority, self._profile.classes)
+        lent = self._lent(head, look, usable)
+        if weaker is None and not lent:
+            return first
         while len(cycle.reservations) < self._profile.reservations_count:
-            job = head.job
             best = self._best_start(look, usable)
             if best is None or best[1].start_ms > cycle.now_ms:
-                if cycle.snapshot.preempting.get(job):
+                if cycle.snapshot.preempting.get(head.job):
                     break
-                eviction = cheapest_eviction(
-                    self._board, options, look.shape.tasks,
-                    weaker_rank=weaker_rank,
-                    ranks=cycle.snapshot.supply.class_ranks(self._profile.classes),
-                    running=cycle.snapshot.supply.by_number,
-                )  # fmt: skip
+                eviction = self._evict(head, look, usable, weaker)
                 if eviction is None:
                     break
-                best = look.options.index(eviction.option), eviction.found
-                self._board.evict(eviction.option.columns, eviction.slots)
-                cycle.preemptions += [
-                    Preemption(victim.attempt, job, victim.lost_accelerator_milli_ms)
-                    for victim in eviction.victims
-                ]
+                if best is None or not _comes_sooner(best[1], eviction, cycle.now_ms):
+                    best = look.options.index(eviction.option), eviction.found
+                    self._stop(eviction, head.job)
             at, found = best
             start = self._hold(head, look, at, found)
+            self._reclaims.promise(head.group.entity, look.options[at].claim)
             first = first or {at: start}
             if not head.skip():
                 break
         return first
+
+    def _lent(self, head: Head, look: Look, usable: list[int]) -> bool:
+        """Whether the group's next job may ask back what its tenant has lent."""
+        if not self._profile.reclaim:
+            return False
+        entity, debtors = head.group.entity, self._reclaims.debtors
+        return any(debtors(entity, look.options[at]) is not None for at in usable)
+
+    def _evict(
+        self, head: Head, look: Look, usable: list[int], weaker_rank: int | None
+    ) -> Eviction | None:
+        """The least that has to stop for the group's next job."""
+        supply, entity = self._cycle.snapshot.supply, head.group.entity
+        reclaim = self._profile.reclaim and bool(entity.limits)
+        return cheapest_eviction(
+            self._board, [look.options[at] for at in usable], look.shape.tasks,
+            weaker_rank=weaker_rank, ranks=supply.class_ranks(self._profile.classes),
+            running=supply.by_number,
+            debtors=partial(self._reclaims.debtors, entity) if reclaim else None,
+        )  # fmt: skip
+
+    def _stop(self, eviction: Eviction, job: JobId) -> None:
+        """Have the victims of an eviction stop for a job."""
+        self._board.evict(eviction.option.columns, eviction.slots)
+        for victim in eviction.victims:
+            self._reclaims.leave(victim.running)
+            tenant = eviction.owner if victim.reclaimed else ""
+            lost = victim.lost_accelerator_milli_ms
+            self._cycle.preemptions.append(Preemption(victim.attempt, job, lost, tenant))
 
     def _hold(self, head: Head, look: Look, at: int, found: Found) -> Start:
         """Keep the room of a reservation, and say when the whole gang is expected to start."""
@@ -220,7 +244,8 @@ class Blocked:
     def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
         """The option whose earliest start the job's objective likes best, and that start.
 
-        One that starts in time for the deadline goes before any that does not. Pools are tried in the order of a bound from below, until no later one can be better.
+        One that starts in time for the deadline goes before any that does not. Pools are tried in
+        the order of a bound from below, until no later one can be better.
         """
         board, shape, profile = self._board, look.shape, self._profile
         bounds = []
@@ -244,3 +269,8 @@ class Blocked:
                 if best is None or key < best[0]:
                     best = key, found
         return (best[0][3], best[1]) if best is not None else None
+
+
+def _comes_sooner(found: Found, eviction: Eviction, now_ms: int) -> bool:
+    """Whether room comes by itself, for certain, before an eviction could make any."""
+    return found.basis == "limits" and found.start_ms <= now_ms + eviction.grace_ms

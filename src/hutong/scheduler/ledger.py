@@ -181,6 +181,23 @@ class Ledger:
                     return False
         return True
 
+    def owes(self, owner: Entity, running: Running) -> bool:
+        """Whether an attempt's tenants, up to those above `owner`, hold more than is guaranteed.
+
+        Then some attempt of this kind may be `reclaimable`, if not this one.
+        """
+        entity = self._tenants.find(running.attempt.tenant)
+        if owner in entity.chain:
+            return False
+        above = {level.id: True for level in owner.chain}
+        amounts = _amounts_held(running)
+        for rules in entity.counting(*self._tenants.place_of(running)).guarantees:
+            if rules[0].tenant in above:
+                return True
+            if any(self.used(rule) <= (rule.guaranteed or 0) for rule in _covering(rules, amounts)):
+                return False
+        return True
+
     def borrows(self, running: Running) -> bool:
         """Whether no tenant of an attempt's chain that has a guarantee of its kind is within it."""
         entity = self._tenants.find(running.attempt.tenant)

@@ -89,11 +89,15 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 class Preemption(msgspec.Struct, frozen=True):
-    """Stop `victim` (whole, with its grace) so that `job` can start."""
+    """Stop `victim` (whole, with its grace) so that `job` can start.
+
+    Where it borrowed from `tenant`, which asks it back; empty where its class is weaker.
+    """
 
     victim: AttemptId
     job: JobId
     lost_accelerator_milli_ms: int
+    tenant: str = ""
 
 
 class Reservation(msgspec.Struct, frozen=True):

@@ -57,7 +57,7 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     job's work to do.
 
     Until it is seen to run it waits for those of its `inputs` that are not at its site. `labels`
-    are its job's, in the order of their names.
+    are its job's, in the order of their names. It is one of the `parts` of a gang at several sites.
     """
 
     attempt: AttemptId
@@ -87,6 +87,7 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     checkpointed_ms: int = 0
     inputs: tuple[DataInput, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    parts: int = 1
 
 
 class KnownAccelerator(Protocol):

@@ -248,9 +248,14 @@ class SchedulerState:
             if not self._preempting[job]:
                 del self._preempting[job]
 
-    def mark_stopping(self, attempt: AttemptId, makes_room_for: JobId | None = None) -> None:
-        """Say that an attempt was told to stop: it counts as about to release what it holds."""
-        self._supply.mark_stopping(attempt)
+    def mark_stopping(
+        self, attempt: AttemptId, makes_room_for: JobId | None = None, gone_ms: int = 0
+    ) -> None:
+        """Say that an attempt was told to stop: it counts as about to release what it holds.
+
+        It is gone by `gone_ms` at the latest, 0 where nobody knows.
+        """
+        self._supply.mark_stopping(attempt, gone_ms)
         if makes_room_for is not None:
             self._note_room(attempt, makes_room_for)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hutong.model.attempt import NodeShare
 from hutong.model.classes import ClassRule, rank_of
-from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId
+from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.affinity import Labels
@@ -53,9 +53,10 @@ class Running:
     """An attempt that holds capacity.
 
     `held` is what its tenant is charged: its tasks' needs, or whole nodes where it is exclusive.
+    One that is `stopping` is gone by `gone_ms`, 0 where nobody knows.
     """
 
-    __slots__ = ("attempt", "held", "model", "need", "number", "shares", "stopping")
+    __slots__ = ("attempt", "gone_ms", "held", "model", "need", "number", "shares", "stopping")
 
     def __init__(self, attempt: RunningAttempt, number: int) -> None:
         self.attempt = attempt
@@ -64,6 +65,7 @@ class Running:
         needs = [self.need, *[_need_of(group.needs, attempt) for group in attempt.groups]]
         self.shares = [Share(node, needs[node.group]) for node in attempt.nodes]
         self.stopping = attempt.stopping
+        self.gone_ms = 0
         self.model = attempt.accelerator
         self.held = Amount()
 
@@ -81,6 +83,8 @@ class Supply:
         self.by_number: dict[int, Running] = {}
         self.labels = Labels()
         self.class_codes: dict[str, int] = {}
+        self.tenant_codes: dict[TenantId, int] = {}
+        self.stopping: dict[AttemptId, Running] = {}
         self.total = Amount()
         self.version = 0
         self.availability = 0
@@ -184,6 +188,8 @@ class Supply:
         self.renew_charge(running)
         self.running[attempt.attempt] = running
         self.by_number[running.number] = running
+        if running.stopping:
+            self.stopping[attempt.attempt] = running
         if attempt.labels:
             self.labels.add(running)
         self._at_site.setdefault(attempt.site, {})[attempt.attempt] = running
@@ -231,6 +237,7 @@ class Supply:
         if running is None:
             return None
         del self.by_number[running.number]
+        self.stopping.pop(attempt, None)
         if running.attempt.labels:
             self.labels.remove(running)
         self.growth += 1
@@ -248,12 +255,17 @@ class Supply:
             )
             note_loss(running)
 
-    def mark_stopping(self, attempt: AttemptId) -> None:
-        """Say that an attempt was told to stop: what it holds is about to come free."""
+    def mark_stopping(self, attempt: AttemptId, gone_ms: int = 0) -> None:
+        """Say that an attempt was told to stop: what it holds is about to come free.
+
+        It is gone by `gone_ms` at the latest, 0 where nobody knows.
+        """
         running = self.running.get(attempt)
         if running is None or running.stopping:
             return
         running.stopping = True
+        running.gone_ms = gone_ms
+        self.stopping[attempt] = running
         for share in running.shares:
             if share.columns is not None:
                 share.columns.slots.stopping[share.slot] = True
@@ -395,6 +407,9 @@ class Supply:
         slots.basis[slot] = BASES.index(basis) if basis in BASES else len(BASES) - 1
         slots.class_code[slot] = self.class_codes.setdefault(
             attempt.priority, len(self.class_codes)
+        )
+        slots.tenant_code[slot] = self.tenant_codes.setdefault(
+            attempt.tenant, len(self.tenant_codes)
         )
         note(slots, slot, attempt, running.held, columns.pool.boot_ms)
         slots.attempt[slot] = running.number

@@ -209,7 +209,8 @@ def _victim_may_be_evicted(
     if not spec.preemptible:
         raise Violation(4, f"{victim.id} may not be preempted", victim.id)
     classes = machine.profile.classes
-    if rank_of(victim.priority, classes) < rank_of(job.spec.priority, classes):
+    comes_before = rank_of(victim.priority, classes) < rank_of(job.spec.priority, classes)
+    if comes_before and not preempted.tenant:
         raise Violation(4, f"{victim.id} comes before {job.id}", victim.id)
     if now_ms - victim.placed_ms < spec.min_run_ms:
         raise Violation(4, f"{victim.id} had {spec.min_run_ms} ms to run", victim.id)

@@ -310,8 +310,7 @@ def test_of_two_attempts_of_a_job_found_at_the_start_the_newer_one_stays() -> No
 
 
 def test_a_later_checkpoint_is_told_and_an_older_one_is_not() -> None:
-    world = World(running(attempt()))
-    world.answer()
+    world = joined(order())
     saved = msgspec.structs.replace(running(attempt()), checkpointed_ms=700)
     world.tell(Seen((saved,)), after_ms=SYNC_GAP_MS)
     assert world.request.observations == (saved,)

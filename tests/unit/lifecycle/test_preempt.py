@@ -10,9 +10,10 @@ from hutong.model.attempt import AttemptOrder
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.job import JobSpec
 from hutong.model.limits import CHECKPOINT_GAP_MS
-from hutong.model.reasons import Completed, Fenced, Preempted
+from hutong.model.reasons import Completed, Fenced, Preempted, Reclaimed
 from hutong.model.states import JobState
-from tests.unit.lifecycle.hub_world import World, array, cores, running, spec
+from hutong.model.tenant import Quota, QuotaResource, QuotaRule, Tenant
+from tests.unit.lifecycle.hub_world import World, array, cores, running, spec, tenant
 
 MINUTE_MS = 60_000
 
@@ -221,3 +222,19 @@ def test_nobody_else_is_stopped_after_a_restart_while_room_is_being_made() -> No
     for machine in (world.machine, loaded):
         plan = machine.handle(do.RunCycle(), world.now_ms).answer
         assert plan.preemptions == ()  # type: ignore[attr-defined]
+
+
+def test_what_was_lent_is_taken_back_and_the_end_says_by_whom(world: World) -> None:
+    rule = QuotaRule(QuotaResource.CPU, guaranteed=4_000)
+    world.do(do.PutTenant(Tenant(tenant("owner"), quota=Quota(rules=(rule,)))))
+    (order,) = start(world, spec(needs=cores(4), tenant=tenant("guest")))
+    pass_time(world, MINUTE_MS)
+    (job,) = world.submit(spec(needs=cores(2), tenant=tenant("owner")))
+    world.cycle()
+    (stop,) = world.report().stop
+    assert (stop.attempt, stop.why) == (order.attempt, "preempted.reclaimed")
+    world.finish(order.attempt, Fenced())
+    (ended,) = world.events(ev.AttemptEnded)
+    assert ended.reason == Reclaimed(job, "owner")  # type: ignore[union-attr]
+    assert "owner" in ended.reason.sentence()  # type: ignore[union-attr]
+    assert world.state_of(order.job) == "queued"

@@ -196,6 +196,7 @@ class World:
             attempt, job, seq, spec.tenant, spec.priority, SiteId(pool.partition("/")[0]),
             PoolId(pool), nodes, needs, self.now_ms, preemptible=spec.preemptible,
             min_run_ms=spec.min_run_ms, exclusive=spec.exclusive, inputs=spec.inputs,
+            grace_ms=spec.grace_ms, checkpoint_ms=spec.checkpoint_ms,
             labels=tuple(sorted(spec.labels.items())), **fields,
         )  # fmt: skip
         self.state.start(self.live[attempt])

@@ -6,6 +6,7 @@ goes to one pool of it. For one more task the choice is exact over all nodes of 
 reservations keep as taken. Whoever turns out not to be needed is spared.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +29,16 @@ PLACES_MAX = 16
 
 
 class Eviction(NamedTuple):
-    """Who has to stop for one pool, their slots there, and the reservation that this makes."""
+    """Who has to stop for one pool, their slots there, and the reservation that this makes.
+
+    `owner` is the tenant that takes back what was lent, if any of them is `reclaimed`.
+    """
 
     option: Option
     victims: tuple[Victim, ...]
     slots: Rows
     found: Found
+    owner: str = ""
 
     @property
     def loss(self) -> int:
@@ -49,18 +54,20 @@ class Eviction(NamedTuple):
 def cheapest_eviction(
     board: Board, options: list[Option], tasks: int, *,
     weaker_rank: int | None, ranks: Ints, running: dict[int, Running],
-    debtors: Debtors | None = None,
+    debtors: Callable[[Option], Debtors | None] | None = None,
 ) -> Eviction | None:  # fmt: skip
     """The eviction that loses least over the pools a job could use; None where none makes room.
 
     Victims are of ranks from `weaker_rank` on (None: of none); `ranks` are those of the codes of
-    classes. What was borrowed from the job's tenant, as `debtors` tell, may go whatever its class.
-    Ties go to the option that the job prefers.
+    classes. What was borrowed from the job's tenant, as `debtors` tell of each option, may go
+    whatever its class. Ties go to the option that the job prefers.
     """
-    mandate = Mandate(weaker_rank, ranks, debtors)
     best: Eviction | None = None
     for option in options:
         if board.lane(option.columns).closed_by is not None:
+            continue
+        mandate = Mandate(weaker_rank, ranks, debtors(option) if debtors is not None else None)
+        if mandate.weaker_rank is None and mandate.debtors is None:
             continue
         survey = Survey(board, option, tasks, mandate)
         if not len(survey.rows):
@@ -109,4 +116,5 @@ def _eviction(survey: Survey, victims: list[Victim]) -> Eviction | None:
     if not placed:
         return None
     ready = found(room, placed, survey.reserved, start_ms=survey.now_ms, basis="limits")
-    return Eviction(option, tuple(victims), slots, ready)
+    debtors = survey.mandate.debtors
+    return Eviction(option, tuple(victims), slots, ready, debtors.owner if debtors else "")

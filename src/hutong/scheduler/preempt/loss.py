@@ -45,9 +45,10 @@ def began_ms(attempt: RunningAttempt) -> int:
 def evictable_ms(attempt: RunningAttempt, boot_ms: int) -> int:
     """From when on an attempt may be stopped: what it was guaranteed counts from its start.
 
-    Until the start is known it is taken to come once the pool has booted.
+    Until the start is known it is taken to come once the pool has booted. Part of a gang never may:
+    with it the parts at other sites would end.
     """
-    if not attempt.preemptible:
+    if not attempt.preemptible or attempt.parts > 1:
         return NEVER_MS
     began = attempt.running_ms or attempt.started_ms + boot_ms
     return began + attempt.min_run_ms if attempt.min_run_ms > 0 else attempt.started_ms

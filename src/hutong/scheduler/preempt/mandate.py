@@ -10,12 +10,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from hutong.model.ids import TenantId
 from hutong.scheduler.columns import Ints, Mask, Rows, Slots
 from hutong.scheduler.supply import Running
 
 
 class Debtors(Protocol):
-    """Who has borrowed what a job's tenant may ask back."""
+    """Who has borrowed what `owner` may ask back for a job of its own or below it."""
+
+    owner: TenantId
 
     def by_slot(self, slots: Slots, at: Rows) -> Mask:
         """Which of some slots belong to tenants that have borrowed."""

@@ -97,8 +97,8 @@ class Piece(NamedTuple):
 class Node(NamedTuple):
     """What is free on one node, with what is stopping gone and what is reserved taken off.
 
-    `whole` counts chips that are wholly free and `kept_whole` those that reservations keep, `closed`
-    is above 0 where an exclusive attempt or reservation has it, `shares` counts what runs there,
+    `whole` counts wholly free chips and `kept_whole` those that reservations keep, `closed` is
+    above 0 where an exclusive attempt or reservation has it, `shares` counts what runs there,
     reservations included.
     """
 
