@@ -69,6 +69,8 @@ def _show(view: PlanView, *, everything: bool) -> None:
     shown = [*usable, *out] if everything else [*usable[:SHOWN_PLACES], *out[:SHOWN_OUT]]
     if shown:
         _table(shown)
+    for place in shown:
+        _tell_start(place)
     hidden = Counter(place.out or "cost or time" for place in view.places)
     hidden.subtract(place.out or "cost or time" for place in shown)
     if hidden.total():
@@ -92,6 +94,16 @@ def _verdict(view: PlanView) -> str:
     if view.cost_microcny is not None:
         text += f", for about CNY {human.money(view.cost_microcny)}"
     return output.paint(text, "green" if view.starts_now else "yellow")
+
+
+def _tell_start(place: PlaceView) -> None:
+    """Say what would have to be started at a provider, ready when, and at what price in all."""
+    found = place.candidate
+    if found is not None and found.nodes_started and place.start_ms is not None:
+        output.note(
+            f"{place.pool} is an offer: would start {found.nodes_started} x {place.pool}, ready in "
+            f"{human.duration(place.start_ms)}, for CNY {human.money(found.cost_microcny)}"
+        )
 
 
 def _table(places: Sequence[PlaceView]) -> None:
