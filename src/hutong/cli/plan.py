@@ -100,9 +100,9 @@ def _tell_start(place: PlaceView) -> None:
     """Say what would have to be started at a provider, ready when, and at what price in all."""
     found = place.candidate
     if found is not None and found.nodes_started and place.start_ms is not None:
-        output.note(
-            f"{place.pool} is an offer: would start {found.nodes_started} x {place.pool}, ready in "
-            f"{human.duration(place.start_ms)}, for CNY {human.money(found.cost_microcny)}"
+        output.sentence(
+            f"Would start {found.nodes_started} x {place.pool}, ready in "
+            f"{human.duration(place.start_ms)}, for CNY {human.money(found.cost_microcny)}."
         )
 
 
