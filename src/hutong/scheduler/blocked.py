@@ -57,6 +57,7 @@ class Blocked:
         return len(self._cycle.reservations) == before + 1
 
     def _defer(self, head: Head, look: Look) -> None:
+        self._board.gate.watch(look.options)
         cycle, group, job = self._cycle, head.group, head.job
         share_milli = cycle.ledger.share_milli(group.entity)
         if not look.options:
