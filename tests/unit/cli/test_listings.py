@@ -18,6 +18,7 @@ LISTINGS: list[tuple[tuple[str, ...], str, object]] = [
     (("job", "13"), "/v1/jobs/j13", world.array_detail()),
     (("explain", "j12"), "/v1/jobs/j12/explain", world.explanation()),
     (("sites",), "/v1/sites", world.sites()),
+    (("pools",), "/v1/pools", world.pools()),
     (("nodes",), "/v1/nodes", world.nodes()),
     (("tenants",), "/v1/tenants", world.tenants()),
     (("tenant", "show", "acme/vision"), "/v1/tenants/acme/vision", world.tenant()),
@@ -36,6 +37,25 @@ def test_no_line_is_wider_than_the_terminal(
     assert ran.code == 0, ran.err
     assert len(ran.lines) >= 3
     assert [line for line in ran.lines if columns_of(line) > 80] == []
+
+
+def test_sites_show_offers_where_there_are_any(hub: FakeHub, cli: Cli) -> None:
+    plain, other = world.sites()
+    hub.on("GET", "/v1/sites", [plain, other])
+    assert "OFFERS" not in cli("sites").out
+    offering = msgspec.structs.replace(other, offer_nodes=2, offer_nodes_max=40)
+    hub.on("GET", "/v1/sites", [plain, offering])
+    ran = cli("sites")
+    assert "OFFERS" in ran.lines[0]
+    assert "2/40" in ran.lines[2]
+
+
+def test_pools_show_what_a_provider_offers_and_took(hub: FakeHub, cli: Cli) -> None:
+    hub.on("GET", "/v1/pools", world.pools())
+    ran = cli("pools")
+    assert "3/64" in ran.out
+    assert "on-demand" in ran.out
+    assert "1,303.20" in ran.out
 
 
 @pytest.mark.parametrize(("words", "path", "reply"), LISTINGS, ids=IDS)

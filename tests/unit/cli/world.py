@@ -165,6 +165,19 @@ def sites() -> list[api.SiteView]:
     ]  # fmt: skip
 
 
+def pools() -> list[api.PoolView]:
+    node = Amount(128_000, 1_048_576, 8_000)
+    price = PriceBook(16_000_000, 100_000)
+    offer = api.OfferView("on-demand", 64, 90_000, price, 0, 3, 1, 17, 9 * HOUR, 25 * MINUTE,
+                          1_303_200_000)  # fmt: skip
+    return [
+        api.PoolView("beijing/a100", "beijing", 1_024, node, node.times(1_024), node.times(1_000),
+                     price, "A100-80GB"),
+        api.PoolView("zhangjiakou-grassland/burst-capacity", "zhangjiakou-grassland", 3, node,
+                     node.times(3), node, price, "MLU370-X8", declared=True, offer=offer),
+    ]  # fmt: skip
+
+
 def nodes() -> list[api.NodeView]:
     return [
         api.NodeView(f"zhangjiakou-grassland/node-with-long-name-{n}",
