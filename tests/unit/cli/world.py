@@ -16,6 +16,7 @@ from hutong.model.reasons import (
     Preempted,
 )
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
+from hutong.model.supply import PriceBook
 from hutong.model.tenant import (
     Loan,
     Quota,
