@@ -9,8 +9,9 @@ from hutong.wire.api import OfferView, PoolView
 def pools(*, site: str = "", json: Json = False, hub: Hub = ANY_HUB) -> int:
     """List pools, their prices, and what providers offer.
 
-    CNY/H is the price of an hour of a whole node. Of a pool that is an offer, NODES are those that
-    run of those that its provider would start, and SPENT is what it took for all of them so far.
+    USED counts chips, or CPUs where a pool has none; CNY/H is the price of an hour of a whole node.
+    Of a pool that is an offer, NODES are those that are ready and those that boot, of those that its
+    provider would start, and SPENT is what it took for all of them so far.
 
     Parameters
     ----------
@@ -34,8 +35,7 @@ def _show(found: list[PoolView]) -> None:
         Column("POOL", least=12, tail=True),
         Column("CHIP", least=6, spare=1),
         Column("NODES", right=True),
-        Column("CPU USED", right=True),
-        Column("CHIPS USED", right=True),
+        Column("USED", right=True),
         Column("CNY/H", right=True),
     ]
     if offers:
@@ -54,8 +54,7 @@ def _row(pool: PoolView, *, offers: bool) -> list[str | Cell]:
         Cell(pool.id, "bold"),
         chip,
         _nodes(pool),
-        human.used_of(pool.used.cpu_milli, pool.total.cpu_milli),
-        human.used_of(pool.used.accelerator_milli, pool.total.accelerator_milli),
+        _used(pool),
         human.money(pool.price.rate(pool.node)),
     ]
     return [*row, *_offer(pool.offer)] if offers else row
@@ -64,8 +63,16 @@ def _row(pool: PoolView, *, offers: bool) -> list[str | Cell]:
 def _nodes(pool: PoolView) -> str:
     if pool.offer is None:
         return f"{pool.nodes:,}"
-    ready = f"{pool.nodes:,}/{pool.offer.nodes_max:,}"
-    return f"{ready}, {pool.offer.booting} booting" if pool.offer.booting else ready
+    ready = pool.nodes - pool.offer.booting
+    booting = f"+{pool.offer.booting:,}" if pool.offer.booting else ""
+    return f"{ready:,}{booting}/{pool.offer.nodes_max:,}"
+
+
+def _used(pool: PoolView) -> str:
+    """Chips that are held, or CPUs where a pool has no chips."""
+    if pool.accelerator:
+        return human.used_of(pool.used.accelerator_milli, pool.total.accelerator_milli)
+    return human.used_of(pool.used.cpu_milli, pool.total.cpu_milli)
 
 
 def _offer(offer: OfferView | None) -> list[str]:

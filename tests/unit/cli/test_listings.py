@@ -53,7 +53,7 @@ def test_sites_show_offers_where_there_are_any(hub: FakeHub, cli: Cli) -> None:
 def test_pools_show_what_a_provider_offers_and_took(hub: FakeHub, cli: Cli) -> None:
     hub.on("GET", "/v1/pools", world.pools())
     ran = cli("pools")
-    assert "3/64" in ran.out
+    assert "2+1/64" in ran.out
     assert "on-demand" in ran.out
     assert "1,303.20" in ran.out
 
