@@ -27,8 +27,8 @@ def accelerators_page() -> str:
         "Accelerators",
         f"The {sum(map(len, vendors.values()))} chip models that the catalogue knows. A job file "
         "names one by its name, by another spelling of it in any case, or by a word for several "
-        "variants. BF16 and FP16 TFLOP/s are dense matrix peaks without structured sparsity, FP64 and "
-        "FP32 those of the vector units; a dash is a figure that is not published or does not "
+        "variants. BF16 and FP16 TFLOP/s are dense matrix peaks without structured sparsity, FP64 "
+        "and FP32 those of the vector units; a dash is a figure that is not published or does not "
         "apply.",
         "**declared** means that the performance figures are the word of the vendor or its "
         "partners alone: no independent public document bears them out. The scheduler uses these "

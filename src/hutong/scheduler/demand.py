@@ -300,7 +300,7 @@ class Demand:
             self.drop(job.job)
         spec = job.spec
         queue = self._queue(spec.priority, spec.tenant)
-        shape = shape_of(spec)
+        shape = shape_of(spec, job.spent_microcny)
         number = self.shapes.enter(shape)
         parallel = spec.array.max_parallel if spec.array else 0
         entry = Entry(

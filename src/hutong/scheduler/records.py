@@ -34,12 +34,16 @@ class Resumption(msgspec.Struct, frozen=True):
 
 
 class QueuedJob(msgspec.Struct, frozen=True):
-    """A job that waits. `seq` is the order of acceptance; a requeued job keeps its own."""
+    """A job that waits. `seq` is the order of acceptance; a requeued job keeps its own.
+
+    `spent_microcny` is what its earlier attempts cost, which its budget has to cover too.
+    """
 
     job: JobId
     seq: int
     spec: JobSpec
     submitted_ms: int
+    spent_microcny: int = 0
 
 
 class RunningAttempt(msgspec.Struct, frozen=True):

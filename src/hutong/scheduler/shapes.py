@@ -103,12 +103,15 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
         return each if self.tasks == 1 else f"{self.tasks} tasks of {each}"
 
 
-def shape_of(spec: JobSpec) -> Shape:
-    """Take the scheduling-relevant part of a job's description."""
+def shape_of(spec: JobSpec, spent_microcny: int = 0) -> Shape:
+    """Take the scheduling-relevant part of a job's description.
+
+    `spent_microcny` is what earlier attempts cost: only the rest of the budget is left.
+    """
     needs = spec.needs
     budget = spec.budget_microcny
     if budget > 0:
-        budget = max(budget // max(spec.elements, 1), 1)
+        budget = max((budget - max(spent_microcny, 0)) // max(spec.elements, 1), 1)
     return Shape(
         max(spec.tasks, 1), max(needs.cpu_milli, 0), max(needs.memory_mib, 0), needs.accelerators,
         spec.frameworks, spec.constraints, spec.objective, spec.estimate_ms, spec.time_limit_ms,

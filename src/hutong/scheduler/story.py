@@ -35,7 +35,7 @@ class Story:
             for position, (name, _) in enumerate(FILTERS):
                 rows = np.flatnonzero(self._fell == position).tolist()
                 if rows:
-                    self._details[name] = _TELLERS[name](self._shape, self._facts, rows)
+                    self._details[name] = TELLERS[name](self._shape, self._facts, rows)
         return self._details
 
     def nearest(self) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def _budget(shape: Shape, facts: PoolFacts, rows: list[int]) -> str:
     return f"{shape.budget_microcny / 1_000_000:g} CNY a run at most, all cost more"
 
 
-_TELLERS: dict[str, Teller] = {
+TELLERS: dict[str, Teller] = {
     "accelerator": _accelerator,
     "domestic": _domestic,
     "software": _software,

@@ -51,6 +51,8 @@ def speed_milli(spec: JobSpec, order: AttemptOrder, catalog: Catalog) -> int:
         base = first.speed_milli or 1_000
         if first.model == "any":
             return base
-        relative = catalog.relative_speed_milli(order.accelerator, first.model) or 1_000
+        relative = (
+            catalog.relative_speed_milli(order.accelerator, first.model, spec.workload) or 1_000
+        )
         return max(1, base * relative * need.count_milli // (1_000 * first.count_milli))
     return 1_000

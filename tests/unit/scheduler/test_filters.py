@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from hutong.model.ids import PoolId, SiteId
-from hutong.model.job import Commercial, DataInput, DomesticRule, Terms
+from hutong.model.job import Commercial, DataInput, DomesticRule, Level, Terms
 from hutong.model.reasons import NoPoolMatches, NoSites
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 from hutong.model.supply import Inventory, Offer, SoftwareVersion
 from hutong.scheduler.filters import FILTERS
+from hutong.scheduler.shapes import shape_of
+from hutong.scheduler.story import TELLERS
 from tests.unit.scheduler.worlds import (
     A100,
     ASCEND,
@@ -22,6 +24,7 @@ from tests.unit.scheduler.worlds import (
     deferral_of,
     link,
     price,
+    spec_of,
     started,
 )
 
@@ -221,3 +224,80 @@ def test_a_new_inventory_is_seen_by_shapes_that_were_matched_before() -> None:
     assert started(world.cycle()) == []
     world.pool("tj/gpu", chips=8, model=H100)
     assert started(world.cycle()) == [job]
+
+
+# What a job is told when no pool is left
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("accelerator", "H100-80GB asked, pools have A100-80GB"),
+        ("domestic", "domestic chips asked, pools have A100-80GB"),
+        ("software", "torch 2.11 asked, pools have 2.10.0"),
+        ("region", "tianjin asked, pools have beijing"),
+        ("jurisdiction", "CN-TJ asked, pools have CN-BJ"),
+        ("owner", "other asked, pools have city"),
+        ("site", "tj asked, pools have bj"),
+        ("pool", "bj/cpu asked, pools have bj/gpu"),
+        ("node_size", "9 chips a task asked, nodes have up to 8"),
+        ("gang_size", "5 tasks in one pool asked, the largest holds 4"),
+        ("link", "no link brings images to bj"),
+        ("budget", "10 CNY a run at most, all cost more"),
+    ],
+)
+def test_a_filter_says_what_was_asked_and_what_there_is(name: str, detail: str) -> None:
+    alternatives, fields, _ = CASES[name]
+    world = one_pool()
+    job = world.job(*alternatives, **fields)
+    (reason,) = deferral_of(world.cycle(), job).reasons
+    assert isinstance(reason, NoPoolMatches)
+    assert reason.details == {name: detail}
+    assert (reason.nearest, reason.fell_to) == ("bj/gpu", name)
+    assert reason.sentence().endswith(f"Nearest is bj/gpu: {detail}.")
+
+
+def test_every_static_filter_has_a_detail() -> None:
+    assert list(TELLERS) == [name for name, _ in FILTERS]
+
+
+def test_versions_are_told_from_the_oldest_to_the_newest_and_only_of_what_is_missing() -> None:
+    world = World()
+    for at, version in enumerate(("2.1.0", "1.13", "2.0.1")):
+        software = (SoftwareVersion("torch", version), SoftwareVersion("cuda", "12.4"))
+        world.pool(f"bj/gpu{at}", chips=8, software=software)
+    wanted = (FrameworkNeed("torch", "2.5"), FrameworkNeed("cuda", "12"), FrameworkNeed("paddle"))
+    job = world.job(chips(1), frameworks=wanted)
+    (reason,) = deferral_of(world.cycle(), job).reasons
+    assert isinstance(reason, NoPoolMatches)
+    told = "torch 2.5 asked, pools have 1.13 to 2.1.0; paddle asked, no pool has it"
+    assert reason.details == {"software": told}
+
+
+def test_the_pool_that_got_furthest_is_named() -> None:
+    world = one_pool().pool("tj/old", nodes=2, chips=8).pool("wh/cpu")
+    job = world.job(chips(16), frameworks=(FrameworkNeed("torch", "2.9"),))
+    (reason,) = deferral_of(world.cycle(), job).reasons
+    assert isinstance(reason, NoPoolMatches)
+    assert (reason.nearest, reason.fell_to) == ("bj/gpu", "node_size")
+    assert list(reason.details) == ["accelerator", "software", "node_size"]
+
+
+@pytest.mark.parametrize(
+    ("within", "fits"),
+    [(Level.NODE, 2), (Level.RACK, 4), (Level.SPINE, 6), (Level.SITE, 8)],
+)
+def test_a_gang_has_to_fit_the_largest_place_it_may_span(within: Level, fits: int) -> None:
+    world = World().pool("bj/gpu", racks=["s1.r1", "s1.r1", "s1.r2", "s2.r3"], chips=8)
+    for tasks, filtered in ((fits, {}), (fits + 1, {"gang_size": 4})):
+        matcher = world.state.snapshot(world.now_ms).matcher
+        shape = shape_of(spec_of(chips(4), tasks=tasks, within=within))
+        assert matcher.match(shape, world.profile).filtered == filtered
+
+
+def test_where_no_domain_is_named_a_rack_is_a_node() -> None:
+    world = World().pool("bj/gpu", nodes=4, chips=8)
+    job = world.job(chips(4), tasks=3, within=Level.RACK)
+    deferral = deferral_of(world.cycle(), job)
+    assert deferral.explanation.filtered == {"gang_size": 4}
+    assert "3 tasks in one rack asked, the largest holds 2" in deferral.reasons[0].sentence()

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hutong.model.ids import JobId
 from hutong.model.job import DomesticRule, Objective, Preferences
 from hutong.model.reasons import BestCandidate
 from hutong.model.supply import Energy
@@ -11,6 +12,8 @@ from hutong.scheduler.columns import need_of
 from hutong.scheduler.energy import Meter
 from hutong.scheduler.option import BONUS_MAX_MILLI
 from hutong.scheduler.plan import Candidate
+from hutong.scheduler.records import QueuedJob
+from hutong.scheduler.shapes import shape_of
 from tests.unit.scheduler.worlds import (
     A100,
     ASCEND,
@@ -25,6 +28,7 @@ from tests.unit.scheduler.worlds import (
     deferral_of,
     price,
     profile,
+    spec_of,
 )
 
 SPEEDS = st.integers(50, 4_000)
@@ -258,3 +262,16 @@ def test_a_reservation_in_time_for_the_deadline_goes_before_a_cheaper_one_that_i
         job = world.job(chips(1), deadline_ms=world.now_ms + deadline_in_ms, **fields)
         assert [held.pool for held in world.cycle().reservations if held.job == job] == [pool]
         world.state.dequeue(job)
+
+
+def test_what_earlier_attempts_cost_leaves_the_rest_of_the_budget() -> None:
+    world = World().pool("bj/gpu", chips=8, price=price(chip=10))
+    spec = spec_of(chips(1), estimate_ms=HOUR_MS, budget_microcny=25_000_000)
+    for spent_microcny, starts in ((15_000_000, 1), (15_000_001, 0), (90_000_000, 0)):
+        job = QueuedJob(JobId("j9"), 9, spec, world.now_ms, spent_microcny)
+        world.state.enqueue(job, 1)
+        assert len(world.cycle().placements) == starts
+
+
+def test_a_job_without_a_budget_has_none_left_to_lose() -> None:
+    assert shape_of(spec_of(), 5_000_000) == shape_of(spec_of())
