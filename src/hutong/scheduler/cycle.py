@@ -33,6 +33,9 @@ from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.tenants import Entity, Ledger
 
+SWEEP_EVERY = 128
+"""After so many shapes blocked one by one a sweep looks for others that are."""
+
 DEFERRALS = 256
 """So many blocked groups are explained one by one, the first in the order (see `forecast`)."""
 
@@ -41,7 +44,7 @@ def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
     """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
     cycle = Cycle(snapshot, profile)
     cycle.run()
-    snapshot.demand.passed_over = cycle.passed_over
+    snapshot.demand.passed_over = cycle.passed_over()
     return cycle.plan()
 
 
@@ -66,7 +69,7 @@ class Cycle:
         self.deferrals: list[Deferral] = []
         self.started: list[tuple[Entity, Ending]] = []
         self.wants: list[Want] = []
-        self.passed_over: dict[int, Shape] = {}
+        self._blocked_looks = 0
         self.truncated = False
         self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
         self._looks: dict[tuple[Shape, tuple[str, ...]], Look] = {}
@@ -111,8 +114,12 @@ class Cycle:
             domestic_milli=self.ambient.domestic_milli,
             scalings=verdict.scalings,
             look_again_ms=verdict.look_again_ms,
-            passed_over=len(self.passed_over),
+            passed_over=self._passed.count(),
         )
+
+    def passed_over(self) -> dict[int, Shape]:
+        """The shapes that were passed over, by number."""
+        return {number: self._shapes.at[number] for number in self._passed.numbers()}
 
     def scale(self) -> Verdict:
         """Start nodes of offers for what is blocked. Comes last: it charges the ledger on paper."""
@@ -169,8 +176,7 @@ class Cycle:
                     return
             elif look.blocked and shape != asked and self._is_enough(cursor, look):
                 self._blocked.pass_over(look, job)
-                self._passed.add(shape)
-                self.passed_over[shape] = cursor.group.shape
+                self._pass_over(shape, asked)
             elif self._blocked.defer(cursor.head(), look):
                 if job == until:
                     return
@@ -179,6 +185,22 @@ class Cycle:
                 if cursor.queue is extra and shape == asked:
                     return
                 order.drop_shape(cursor)
+
+    def _pass_over(self, shape: int, asked: int) -> None:
+        """Look no more at jobs of a blocked shape, nor of others that a sweep finds blocked.
+
+        A sweep is worth it once many shapes were blocked one by one.
+        """
+        self._passed.add(shape)
+        if self._blocked_looks % SWEEP_EVERY == 0 and len(self._shapes) > SWEEP_EVERY:
+            snapshot = self.snapshot
+            blocked = snapshot.matcher.sweep.blocked(
+                self.board, snapshot.supply, self._shapes, snapshot.matcher, self.profile
+            )
+            if asked >= 0:
+                blocked[asked] = False
+            self._passed.add_all(blocked)
+        self._blocked_looks += 1
 
     def _is_enough(self, cursor: Cursor, look: Look) -> bool:
         """Whether so many groups are explained that all jobs of a blocked shape are passed over.

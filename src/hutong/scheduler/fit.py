@@ -7,6 +7,7 @@ one time, now or later.
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows, Small
 from hutong.scheduler.kernels import active, layout
@@ -136,9 +137,12 @@ class Index:
             )
         )
 
-    def bound(self, need: Ints) -> int:
-        """No more tasks than this fit, by whole chips alone."""
-        return int(active().nodes.bound(self._count, need))
+    def sweep(self, needs: Ints, numbers: NDArray[np.int32], maybe: Mask) -> None:
+        """Set `maybe` at the number of every need that may fit: the rest surely do not."""
+        columns = self.columns
+        active().nodes.sweep(
+            columns.node, columns.chips, self._where, self._count, needs, numbers, maybe
+        )
 
     def gather(self, need: Ints, allowed: Mask) -> tuple[Rows, Ints]:
         """Rows that hold a task and how many each holds, in no order; valid until asked again."""

@@ -26,6 +26,7 @@ from hutong.scheduler.shapes import Shape
 from hutong.scheduler.spot import Way, is_spot, latest_on_spot_ms
 from hutong.scheduler.story import Story
 from hutong.scheduler.supply import Supply
+from hutong.scheduler.sweep import Sweep
 from hutong.scheduler.tenants import Tenants
 from hutong.scheduler.transfer import Transfers
 
@@ -125,6 +126,7 @@ class Matcher:
         self._facts: PoolFacts | None = None
         self._matches: dict[Shape, Match] = {}
         self._domestic: dict[str, bool] = {}
+        self.sweep = Sweep()
 
     def ambient(self, tenants: Tenants, profile: Profile) -> Ambient:
         """What a cycle starts from: the transfers, and the chips that tenants hold."""

@@ -20,6 +20,7 @@ from itertools import tee
 import numpy as np
 
 from hutong.model.ids import JobId
+from hutong.scheduler.columns import Mask
 from hutong.scheduler.demand import Block, Entry, Group, Queue, Shapes
 from hutong.scheduler.tenants import Entity, Ledger
 
@@ -34,11 +35,24 @@ class Passed:
 
     def __init__(self, shapes: Shapes) -> None:
         self.flags = bytearray(len(shapes) + 1)
-        self._array = np.frombuffer(self.flags, np.bool_)
+        self._array: Mask = np.frombuffer(self.flags, np.bool_)
 
     def add(self, shape: int) -> None:
         """Pass over a shape from now on."""
         self.flags[shape] = 1
+
+    def add_all(self, shapes: Mask) -> None:
+        """Pass over more shapes from now on."""
+        size = min(len(self._array), len(shapes))
+        self._array[:size] |= shapes[:size]
+
+    def count(self) -> int:
+        """How many shapes are passed over."""
+        return int(np.count_nonzero(self._array))
+
+    def numbers(self) -> list[int]:
+        """The shapes that are passed over."""
+        return np.flatnonzero(self._array).tolist()
 
     def first_other(self, block: Block, start: int, own: "Passed | None") -> int:
         """The first entry of a block from `start` on that is not passed over, or its length."""

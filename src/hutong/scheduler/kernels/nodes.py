@@ -18,6 +18,8 @@ many rows of a domain have `w` whole chips.
 `allowed` is empty, or says for each row whether it may be taken.
 """
 
+import numpy as np
+
 from hutong.scheduler.kernels.layout import (
     ADDED_CPU,
     ADDED_MEM,
@@ -361,3 +363,20 @@ def gather(
                     found += 1
             row = where[NEXT, row]
     return found
+
+
+@kernel
+def sweep(
+    node: Ints, chips: Small, where: Codes, count: Codes, needs: Ints, numbers: Codes, maybe: Mask
+) -> None:  # fmt: skip
+    """Set `maybe` at the number of every need that may fit: the rest surely do not."""
+    anywhere = np.zeros(0, np.bool_)
+    for at in range(needs.shape[0]):
+        number = numbers[at]
+        if number < 0 or maybe[number]:
+            continue
+        need = needs[at]
+        if need[NEED_TASKS] > 1:
+            maybe[number] = bound(count, need) >= need[NEED_TASKS]
+        else:
+            maybe[number] = tightest(node, chips, where, count, need, anywhere) >= 0
