@@ -10,8 +10,8 @@ def pools(*, site: str = "", json: Json = False, hub: Hub = ANY_HUB) -> int:
     """List pools, their prices, and what providers offer.
 
     USED counts chips, or CPUs where a pool has none; CNY/H is the price of an hour of a whole node.
-    Of a pool that is an offer, NODES are those that are ready and those that boot, of those that its
-    provider would start, and SPENT is what it took for all of them so far.
+    Of a pool that is an offer, NODES are those that are ready and those that boot, of those that
+    its provider would start, and SPENT is what it took for all of them so far.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def _row(pool: PoolView, *, offers: bool) -> list[str | Cell]:
 def _nodes(pool: PoolView) -> str:
     if pool.offer is None:
         return f"{pool.nodes:,}"
-    ready = pool.nodes - pool.offer.booting
+    ready = pool.offer.wanted - pool.offer.booting
     booting = f"+{pool.offer.booting:,}" if pool.offer.booting else ""
     return f"{ready:,}{booting}/{pool.offer.nodes_max:,}"
 
