@@ -12,6 +12,7 @@ placement counts at once, and who used much goes behind until that is forgotten.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from hutong.model.ids import TenantId
 from hutong.model.reasons import OverQuota
@@ -39,6 +40,16 @@ class _Tally:
         self.weight = weight
 
 
+class _Asked(NamedTuple):
+    """What one claim wants of the rules that count it. It keeps the claim, so that no other gets
+    its number.
+    """
+
+    claim: Claim
+    caps: tuple[tuple[Rule, int, int], ...]
+    parts: tuple[tuple[Rule, int], ...]
+
+
 class Ledger:
     """See the module. `total` is what the hub has; `now_ms` the time, else the one last told."""
 
@@ -58,6 +69,7 @@ class Ledger:
         self._chains: dict[Entity, tuple[_Tally, ...]] = {}
         self._charged: dict[TenantId, Entity] = {}
         self._used: dict[Rule, int] = {}
+        self._asked: dict[tuple[int, Entity], _Asked] = {}
 
     # Shares
 
@@ -113,24 +125,11 @@ class Ledger:
 
         A tenant's own rules come before those above it.
         """
-        rules = entity.counting(claim.model, claim.site, claim.region)
-        if not rules.limits and not rules.borrows:
-            return None
-        amounts = amounts_of(claim)
-        known = self._used
-        for rule in rules.limits:
-            wanted = amounts[rule.counted]
-            if rule.counted >= TIME:
-                wanted = rule.wanted(amounts, claim, self._now_ms)
-            used = known.get(rule)
-            if used is None:
-                used = self.used(rule)
-            if used + wanted > rule.limit and wanted > 0:  # type: ignore[operator]
-                return rule.full(used, wanted, self._now_ms)
-        for rule in rules.borrows:
-            wanted, used = amounts[rule.counted], self.used(rule)
-            if used + wanted > rule.borrow_cap and wanted > 0:  # type: ignore[operator]
-                return rule.borrowed(used, wanted)
+        asked = self._asked.get((id(claim), entity)) or self._ask(entity, claim)
+        used = self._used
+        for rule, wanted, cap in asked.caps:
+            if used[rule] + wanted > cap:
+                return rule.over(used[rule], wanted, cap, self._now_ms)
         return None
 
     def used(self, rule: Rule) -> int:
@@ -269,9 +268,28 @@ class Ledger:
         )
 
     def _count(self, entity: Entity, claim: Claim) -> None:
+        asked = self._asked.get((id(claim), entity)) or self._ask(entity, claim)
+        used = self._used
+        for rule, wanted in asked.parts:
+            used[rule] += wanted
+
+    def _ask(self, entity: Entity, claim: Claim) -> _Asked:
+        """Work out what a claim wants of each rule; it does so once a cycle."""
+        rules = entity.counting(claim.model, claim.site, claim.region)
         amounts = amounts_of(claim)
-        for rule in entity.counting(claim.model, claim.site, claim.region).every:
-            self._used[rule] = self.used(rule) + rule.wanted(amounts, claim, self._now_ms)
+        wants = {rule: rule.wanted(amounts, claim, self._now_ms) for rule in rules.every}
+        parts = tuple([(rule, wanted) for rule, wanted in wants.items() if wanted > 0])
+        for rule, _ in parts:
+            self.used(rule)
+        limits = [(rule, wants[rule], rule.limit) for rule in rules.limits]
+        borrows = [(rule, wants[rule], rule.borrow_cap) for rule in rules.borrows]
+        caps = [
+            (rule, wanted, cap)
+            for rule, wanted, cap in (*limits, *borrows)
+            if wanted > 0 and cap is not None
+        ]
+        asked = self._asked[id(claim), entity] = _Asked(claim, tuple(caps), parts)
+        return asked
 
     def _part(self, rule: Rule, running: Running) -> int:
         """What an attempt holds of a rule."""

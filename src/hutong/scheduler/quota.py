@@ -107,18 +107,13 @@ class Rule:
         within_ms = min(claim.run_ms, self.account.ends_ms(now_ms) - now_ms)
         return amount * max(within_ms, 0) // claim.run_ms
 
-    def full(self, used: int, wanted: int, now_ms: int) -> OverQuota:
-        """Say that its limit is reached."""
-        assert self.limit is not None, self.name
-        if self.account is None:
-            return OverQuota(self.tenant, self.name, used, wanted, self.limit)
-        ends_ms = self.account.ends_ms(now_ms)
-        return QuotaWindowFull(self.tenant, self.name, used, wanted, self.limit, ends_ms)
-
-    def borrowed(self, used: int, wanted: int) -> OverQuota:
-        """Say that as much is borrowed as may be."""
-        assert self.borrow_cap is not None, self.name
-        return BorrowLimit(self.tenant, self.name, used, wanted, self.borrow_cap)
+    def over(self, used: int, wanted: int, cap: int, now_ms: int) -> OverQuota:
+        """Say that its limit, or what may be borrowed at most, is reached."""
+        if self.account is not None:
+            ends_ms = self.account.ends_ms(now_ms)
+            return QuotaWindowFull(self.tenant, self.name, used, wanted, cap, ends_ms)
+        kind = OverQuota if cap == self.limit else BorrowLimit
+        return kind(self.tenant, self.name, used, wanted, cap)
 
 
 class Counting(NamedTuple):

@@ -46,6 +46,10 @@ class Use(msgspec.Struct):
 
     def roll(self, now_ms: int, half_life_ms: int) -> None:
         """Bring the record to a time."""
-        if now_ms != self.at_ms:
-            self.cpu, self.mem, self.acc = self.at(now_ms, half_life_ms)
-            self.at_ms = now_ms
+        if now_ms > self.at_ms and half_life_ms > 0:
+            old = 2.0 ** ((self.at_ms - now_ms) / half_life_ms)
+            new = 1.0 - old
+            self.cpu = self.cpu * old + self.held_cpu * new
+            self.mem = self.mem * old + self.held_mem * new
+            self.acc = self.acc * old + self.held_acc * new
+        self.at_ms = now_ms
