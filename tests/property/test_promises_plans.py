@@ -14,7 +14,6 @@ import pytest
 from hutong.model.classes import weaker_from
 from hutong.model.ids import AttemptId, TenantId
 from hutong.model.job import JobSpec
-from hutong.model.resources import Amount
 from hutong.model.supply import NodeCondition
 from hutong.model.tenant import ancestors
 from hutong.scheduler.cycle import run_cycle
@@ -22,6 +21,7 @@ from hutong.scheduler.plan import Placement, Plan
 from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.shapes import shape_of
 from tests.reference.nodes import Need, need_of, room_for
+from tests.reference.quotas import Charge
 from tests.reference.scheduler import Cycle
 from tests.reference.ways import charge_of
 from tests.reference.worlds import TwoWorlds, draw, play, shown
@@ -114,26 +114,27 @@ def test_no_tenant_gets_beyond_its_hard_quota_or_that_of_one_above_it() -> None:
 
     def check(world: Watched, plan: Plan) -> None:
         cycle = Cycle(world.both.slow, world.now_ms, world.profile)
-        added: list[tuple[TenantId, Amount, str]] = []
+        added: list[Charge] = []
         for placement in plan.placements:
             spec, pools = world.spec(placement.job), {p.pool.id: p.pool for p in cycle.places}
             charged = charge_of(
                 world.need(placement), spec.tasks, pools[placement.pool], len(placement.nodes)
             )
-            added.append((spec.tenant, charged, placement.accelerator))
-        cycle.charges += added
+            added.append(Charge(spec.tenant, charged, placement.accelerator, placement.site))
+        cycle.accounts.charges += added
         for tenant, known in world.both.slow.tenants.items():
-            mine = [(a, m) for holder, a, m in added if tenant in ancestors(holder)]
-            held, quota = cycle.held(tenant), known.quota
+            mine = [c for c in added if tenant in ancestors(TenantId(c.tenant))]
+            held, quota = cycle.accounts.held(tenant), known.quota
             if quota.running_jobs is not None and mine:
                 assert len(held) <= quota.running_jobs, tenant
             for name in ("cpu_milli", "memory_mib", "accelerator_milli"):
                 limit = getattr(quota, name)
-                if limit is not None and any(getattr(amount, name) for amount, _ in mine):
-                    assert sum(getattr(amount, name) for amount, _ in held) <= limit, (tenant, name)
+                if limit is not None and any(getattr(charge.amount, name) for charge in mine):
+                    used = sum(getattr(charge.amount, name) for charge in held)
+                    assert used <= limit, (tenant, name)
             for model, limit in quota.accelerator_milli_by_model.items():
-                if any(amount.accelerator_milli for amount, m in mine if m == model):
-                    used = sum(amount.accelerator_milli for amount, m in held if m == model)
+                if any(c.amount.accelerator_milli for c in mine if c.model == model):
+                    used = sum(c.amount.accelerator_milli for c in held if c.model == model)
                     assert used <= limit, (tenant, model)
         refused.update(r.code for d in plan.deferrals for r in d.reasons)
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hutong.model.classes import ClassRule, rank_of
-from hutong.model.ids import AttemptId, JobId, TenantId
+from hutong.model.ids import AttemptId, JobId
 from hutong.model.resources import Amount
-from hutong.model.tenant import ancestors
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import Shape
@@ -26,7 +25,8 @@ from tests.reference.nodes import (
     room_for,
     tightness,
 )
-from tests.reference.order import Group, by_age, by_tree, groups_of
+from tests.reference.order import Group, by_age, by_run, by_tree, groups_of
+from tests.reference.quotas import Accounts, Averages, Charge
 from tests.reference.told import Reference
 from tests.reference.ways import (
     Place,
@@ -50,10 +50,13 @@ class Decided(NamedTuple):
 
 
 def decide(
-    world: Reference, now_ms: int, profile: Profile, told: Sequence[tuple[str, str]] = ()
-) -> Decided:
-    """Run one cycle. `told` are victims with the jobs they go for (see `tests.reference.evict`)."""
-    return Cycle(world, now_ms, profile, told).run()
+    world: Reference, now_ms: int, profile: Profile, told: Sequence[tuple[str, str]] = (),
+    averages: Averages | None = None,
+) -> Decided:  # fmt: skip
+    """Run one cycle. `told` are victims with the jobs they go for (see `tests.reference.evict`);
+    `averages` what tenants held of late, None where past use does not count.
+    """
+    return Cycle(world, now_ms, profile, told, averages).run()
 
 
 class Hold:
@@ -102,18 +105,20 @@ class Cycle:
     """One cycle over copies of what the reference was told."""
 
     def __init__(
-        self, world: Reference, now_ms: int, profile: Profile, told: Sequence[tuple[str, str]] = ()
-    ) -> None:
+        self, world: Reference, now_ms: int, profile: Profile,
+        told: Sequence[tuple[str, str]] = (), averages: Averages | None = None,
+    ) -> None:  # fmt: skip
         self.world = world
         self.told = told
         self.now_ms = now_ms
         self.profile = profile
         self.places = _places(world)
-        self.total = Amount()
+        total = Amount()
         for place in self.places:
             for _ in place.nodes:
-                self.total = self.total.plus(place.pool.node)
-        self.charges = [(a.tenant, *_charged(world, a)) for a in world.running.values()]
+                total = total.plus(place.pool.node)
+        charges = [Charge(a.tenant, *_charged(world, a), a.site) for a in world.running.values()]
+        self.accounts = Accounts(world, total, charges, averages)
         self.ends = {a.attempt: self._expected_end(a) for a in world.running.values()}
         self.holds: dict[str, list[Hold]] = {place.pool.id: [] for place in self.places}
         self.closed: dict[str, str] = {}
@@ -127,12 +132,12 @@ class Cycle:
     def run(self) -> Decided:
         classes = self.profile.classes
         groups = groups_of(self.world, classes)
-        order = by_tree if self.profile.order == "fair" else by_age
+        order = {"fair": by_tree, "sjf": by_run}.get(self.profile.order, by_age)
         for rank in range(len(classes) + 1):
             left = [group for group in groups if group.rank == rank]
             self.classes_left = len({group.rank for group in groups if group.rank > rank})
             while left:
-                group = order(left, self)
+                group = order(left, self.accounts)
                 if self._place(group):
                     group.jobs.pop(0)
                 elif not self._block(group):
@@ -140,52 +145,6 @@ class Cycle:
                 if not group.jobs:
                     left.remove(group)
         return self.decided
-
-    # Who holds how much
-
-    def held(self, tenant: str, *, own: bool = False) -> list[tuple[Amount, str]]:
-        """What a tenant holds, with everything below it unless `own`."""
-        return [
-            (amount, model)
-            for holder, amount, model in self.charges
-            if holder == tenant or (not own and holder.startswith(f"{tenant}/"))
-        ]
-
-    def share(self, tenant: str, *, own: bool = False) -> float:
-        """The dominant share, weighted; what a tenant's own jobs hold stands at weight 1.
-
-        Shares are doubles: an amount times one over the total of all nodes, by the weight.
-        """
-        amounts = [amount for amount, _ in self.held(tenant, own=own)]
-        shares = [
-            sum(getattr(amount, name) for amount in amounts) * (1 / getattr(self.total, name))
-            for name in ("cpu_milli", "memory_mib", "accelerator_milli")
-            if getattr(self.total, name) > 0
-        ]
-        known = self.world.tenants.get(TenantId(tenant))
-        weight = known.weight if known and not own else 1
-        return max(shares, default=0.0) / max(weight, 1)
-
-    def over_quota(self, tenant: TenantId, way: Way) -> bool:
-        """Whether one more attempt breaks a limit of the tenant or of one above it."""
-        for above in ancestors(tenant):
-            known = self.world.tenants.get(above)
-            if known is None:
-                continue
-            quota, held = known.quota, self.held(above)
-            limits = [(quota.running_jobs, len(held), 1)]
-            for name in ("cpu_milli", "memory_mib", "accelerator_milli"):
-                used = sum(getattr(amount, name) for amount, _ in held)
-                limits.append((getattr(quota, name), used, getattr(way.charged, name)))
-            of_model = sum(a.accelerator_milli for a, model in held if model == way.model)
-            by_model = quota.accelerator_milli_by_model.get(way.model) if way.model else None
-            limits.append((by_model, of_model, way.charged.accelerator_milli))
-            if any(
-                limit is not None and wanted > 0 and used + wanted > limit
-                for limit, used, wanted in limits
-            ):
-                return True
-        return False
 
     # Where a job could go now
 
@@ -236,7 +195,7 @@ class Cycle:
 
     def _place(self, group: Group) -> bool:
         for at, way in enumerate(self.ways(group.shape)):
-            if (group.shape, at) in self.failed or self.over_quota(group.tenant, way):
+            if (group.shape, at) in self.failed or self.accounts.over_quota(group.tenant, way):
                 continue
             shares, holder = self.fit(way, group.shape.tasks)
             if shares:
@@ -255,7 +214,8 @@ class Cycle:
             for hold in self.holds[way.place.pool.id]:
                 if stays > hold.start_ms:
                     hold.take(node, way, tasks)
-        self.charges.append((group.tenant, way.charged, way.model))
+        site = way.place.pool.site
+        self.accounts.charges.append(Charge(group.tenant, way.charged, way.model, site))
         where = tuple((str(node.id), tasks) for node, tasks in shares)
         self.decided.placements.append((job, way.place.pool.id, where, end_ms))
 
@@ -272,7 +232,9 @@ class Cycle:
             self._explain(group, jobs)
         else:
             ways = self.ways(group.shape)
-            usable = [at for at, w in enumerate(ways) if not self.over_quota(group.tenant, w)]
+            usable = [
+                at for at, w in enumerate(ways) if not self.accounts.over_quota(group.tenant, w)
+            ]
             self._reserve(group, jobs, ways, usable)
         reserved = len(self.decided.reservations) == before + 1
         if self.profile.backfill == "conservative" and reserved:
@@ -287,8 +249,9 @@ class Cycle:
             sites = bool(self.world.sites)
             self.decided.waits[head] = ("waiting.no_pool" if sites else "waiting.no_sites",)
             return
-        usable = [at for at, way in enumerate(ways) if not self.over_quota(group.tenant, way)]
-        reasons = ["waiting.quota"] if len(usable) < len(ways) else []
+        over = [self.accounts.over_quota(group.tenant, way) for way in ways]
+        usable = [at for at, code in enumerate(over) if not code]
+        reasons = [code for code in dict.fromkeys(over) if code]
         if usable:
             ahead = self.blocked.get(shape, 0)
             kept = [self.failed[shape, at] for at in range(len(ways)) if (shape, at) in self.failed]

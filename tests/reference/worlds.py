@@ -13,10 +13,12 @@ import yaml
 
 from hutong.model.job import DomesticRule, Objective
 from hutong.model.supply import PriceBook
+from hutong.model.tenant import QuotaRule
 from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SchedulerState
+from hutong.scheduler.use import Use
 from tests.reference.evict import Wrong
 from tests.reference.scheduler import Decided, decide
 from tests.reference.told import Reference
@@ -71,6 +73,19 @@ class TwoWorlds(World):
         super().__init__(profile)
         self.both = Both()
         self.state = self.both  # type: ignore[assignment]
+        self.uses: dict[str, Use] = {}
+        self.half_life_ms = 0
+
+    def remember_use(self, half_life_ms: int) -> None:
+        """Let past use count."""
+        self.half_life_ms = half_life_ms
+        self.both.fast.remember_use(self.uses, {}, half_life_ms)  # type: ignore[arg-type]
+
+    def averages(self) -> dict[str, tuple[float, float, float]] | None:
+        """What tenants held on average of late; None where that does not count."""
+        if not self.half_life_ms:
+            return None
+        return {name: use.at(self.now_ms, self.half_life_ms) for name, use in self.uses.items()}
 
     def cycle(self) -> Plan:
         """Let both decide, and compare."""
@@ -78,7 +93,9 @@ class TwoWorlds(World):
         plan = run_cycle(self.both.fast.snapshot(self.now_ms), self.profile)
         fast = as_decided(plan)
         try:
-            slow = decide(self.both.slow, self.now_ms, self.profile, fast.preemptions)
+            slow = decide(
+                self.both.slow, self.now_ms, self.profile, fast.preemptions, self.averages()
+            )
         except Wrong as wrong:
             raise Disagreement(f"preemptions\n  {wrong}") from wrong
         for name, one, other in zip(Decided._fields, fast, slow, strict=True):
@@ -108,8 +125,12 @@ def play(world: Data, kind: type[TwoWorlds] = TwoWorlds) -> TwoWorlds:
     for path, pool in world["pools"].items():
         put_pool(two, path, pool)
     for name, tenant in world["tenants"].items():
-        two.tenant(name, **tenant)
+        rules = tuple(msgspec.convert(rule, QuotaRule) for rule in tenant.get("rules", ()))
+        two.tenant(name, **{**tenant, "rules": rules})
+    if world["half_life_ms"]:
+        two.remember_use(world["half_life_ms"])
     for step in world["steps"]:
+        two.state.tell_time(two.now_ms)
         take(two, world, step)
     return two
 
@@ -240,13 +261,13 @@ def draw(rng: random.Random) -> Data:
     tenants = {
         name: _tenant(rng) for name in rng.sample(("a", *TENANTS[1:], "c"), rng.choice([0, 1, 3]))
     }
-    profile = rng.choice(["fair", "fair", "fair", "easy", "conservative", "fifo", "fair"])
+    profile = rng.choice(["fair", "fair", "fair", "easy", "conservative", "fifo", "fair", "sjf"])
     settings: Data = {}
     if profile == "fair":
         settings = rng.choice([{}, {}, {"backfill": "conservative"}, {"reservations_count": 1}])
     return {
         "profile": profile, "settings": settings, "sites": sites, "pools": pools,
-        "tenants": tenants, "steps": steps,
+        "tenants": tenants, "half_life_ms": rng.choice([0, 0, HOUR_MS]), "steps": steps,
     }  # fmt: skip
 
 
@@ -302,7 +323,22 @@ def _tenant(rng: random.Random) -> Data:
     ):
         if rng.random() < 0.3:
             tenant[name] = rng.choice(values)
+    if rng.random() < 0.3:
+        tenant["rules"] = [_rule(rng) for _ in range(rng.randint(1, 2))]
     return tenant
+
+
+def _rule(rng: random.Random) -> Data:
+    resource, amounts = rng.choice(
+        [("cpu_milli", (1_000, 6_000)), ("accelerator_milli", (0, 2_000)), ("running_jobs", (1, 2))]
+    )
+    rule: Data = {"resource": resource, rng.choice(["limit", "borrow"]): rng.choice(amounts)}
+    if rng.random() < 0.5:
+        name, values = rng.choice(
+            [("model", (*MODELS, "A100")), ("site", ("s0", "s1")), ("region", REGIONS)]
+        )
+        rule[name] = rng.choice(values)
+    return rule
 
 
 def _step(rng: random.Random, sites: Data, pools: Data, jobs: list[Data]) -> Data:
