@@ -21,7 +21,7 @@ from starlette.routing import Route
 from hutong.agent.hub import HubClient, HubError
 from hutong.lifecycle.sync import SyncReply, SyncRequest
 from hutong.model.attempt import AttemptOrder, Observation, StopOrder
-from hutong.model.ids import AttemptId, SiteId
+from hutong.model.ids import AttemptId, NodeId, PoolId, SiteId
 from hutong.model.states import AttemptState
 from hutong.wire.api import LogReceipt
 
@@ -44,6 +44,7 @@ class Hub:
         self.failures: list[HubError] = []
         self.log_failures: list[HubError] = []
         self.log_limit = 1 << 40
+        self.nodes: dict[PoolId, tuple[NodeId, ...]] | None = None
         self.session = ""
         self.pokes = 0
 
@@ -87,6 +88,7 @@ class Hub:
             lease_ttl_ms=TTL_MS,
             heartbeat_ms=200,
             resync=not known,
+            wanted=self.nodes,
         )
 
     def take_log(self, attempt: AttemptId, task: int, offset: int, data: bytes) -> LogReceipt:

@@ -12,12 +12,12 @@ from hutong.agent.driver import Agent, boot_ms
 from hutong.agent.hub import HubError
 from hutong.connectors.local.sitefile import parse_site_file
 from hutong.model.errors import refuse
-from hutong.model.ids import AttemptId, PoolId
+from hutong.model.ids import AttemptId, NodeId, PoolId
 from hutong.model.reasons import Completed, ExitCode, Fenced, StartFailed
 from hutong.model.states import AttemptState
-from hutong.model.supply import Inventory
+from hutong.model.supply import Inventory, NodeCondition
 from hutong.testing.connector import Await, Exit, Hold, MemoryConnector, MemorySite, Print
-from tests.conformance.connectors import PATIENCE_S, SITE, order
+from tests.conformance.connectors import PATIENCE_S, SITE, SITE_WITH_OFFERS, order
 from tests.unit.agent.fakehub import Hub, HubInMemory
 
 pytestmark = pytest.mark.anyio
@@ -289,6 +289,37 @@ async def test_a_changed_inventory_is_told(world: World, monkeypatch: pytest.Mon
     world.site.inventory = changed
     await world.until(lambda: world.hub.requests[-1].inventory == changed)
     assert not world.hub.requests[-1].full
+
+
+async def test_nodes_that_the_hub_wants_are_started_and_told(world: World) -> None:
+    node = NodeId("lab/burst-h-1")
+    world.site.inventory = parse_site_file(SITE_WITH_OFFERS, "lab").inventory
+    world.hub.nodes = {PoolId("lab/burst"): (node,)}
+    world.start()
+    await world.until(lambda: _told(world, node) is NodeCondition.BOOTING)
+    await world.until(lambda: _told(world, node) is NodeCondition.READY)
+    world.hub.nodes = {}
+    await world.until(lambda: node not in world.site.offered)
+
+
+async def test_a_provider_that_fails_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "AGAIN_S", 0.0)
+    node = NodeId("lab/burst-h-1")
+    world.site.inventory = parse_site_file(SITE_WITH_OFFERS, "lab").inventory
+    problem = refuse("connector.failed", action="scaling", problem="the provider is away")
+    world.site.failures = [problem] * 3
+    world.hub.nodes = {PoolId("lab/burst"): (node,)}
+    world.start()
+    await world.until(lambda: node in world.site.offered)
+    assert world.site.failures == []
+
+
+def _told(world: World, name: NodeId) -> NodeCondition | None:
+    told = [request.inventory for request in world.hub.requests if request.inventory is not None]
+    found = [node.condition for node in told[-1].nodes if node.id == name] if told else []
+    return found[0] if found else None
 
 
 async def test_leaving_leaves_what_runs(world: World) -> None:
