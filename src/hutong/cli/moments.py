@@ -1,9 +1,14 @@
 """Moments and durations as options take them."""
 
+import re
+from datetime import datetime
+
 from hutong.cli import human
 from hutong.client.formats.times import duration_ms, instant_ms
 from hutong.client.formats.words import BadWord
 from hutong.model.errors import refuse
+
+_LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 
 
 def duration(option: str, word: str, command: str) -> int:
@@ -20,6 +25,24 @@ def moment(option: str, word: str, command: str) -> int:
     try:
         if word[:1].isdigit() and word[-1:].isalpha() and "T" not in word:
             return now - duration_ms(word)
+        return instant_ms(word, now)
+    except BadWord as wrong:
+        raise _wrong(option, word, wrong, command) from None
+
+
+def moment_to_come(option: str, word: str, command: str) -> int:
+    """Read a moment as Unix ms: `now`, `+6h`, RFC 3339, or `YYYY-MM-DD HH:MM` on this machine's
+    clock."""
+    now = human.now_ms()
+    if word == "now":
+        return now
+    if _LOCAL.fullmatch(word):
+        try:
+            local = datetime.fromisoformat(word.replace(" ", "T")).astimezone()
+            word = local.isoformat(timespec="seconds")
+        except (ValueError, OverflowError):
+            pass  # what follows says what is wrong with it
+    try:
         return instant_ms(word, now)
     except BadWord as wrong:
         raise _wrong(option, word, wrong, command) from None

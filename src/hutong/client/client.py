@@ -18,6 +18,8 @@ from hutong.model.job import JobSpec
 from hutong.scheduler.profile import Profile
 from hutong.wire.api import (
     AttemptView,
+    BookingRequest,
+    BookingView,
     BulkLine,
     CancelRequest,
     DrainRequest,
@@ -238,6 +240,24 @@ class Client:
         site, _, name = node.partition("/")
         body = DrainRequest(draining)
         return self._caller.call("POST", path("nodes", site, name, "drain"), NodeView, body=body)
+
+    # Bookings
+
+    def bookings(self) -> list[BookingView]:
+        """Give the bookings that are not over."""
+        return self._caller.call("GET", path("bookings"), list[BookingView])
+
+    def booking(self, name: str) -> BookingView:
+        """Give one booking."""
+        return self._caller.call("GET", path("bookings", name), BookingView)
+
+    def book(self, name: str, request: BookingRequest) -> BookingView:
+        """Book nodes for tenants or for maintenance, or change a booking."""
+        return self._caller.call("PUT", path("bookings", name), BookingView, body=request)
+
+    def unbook(self, name: str) -> BookingView:
+        """Take a booking back."""
+        return self._caller.call("DELETE", path("bookings", name), BookingView)
 
     # Tenants, usage, tokens
 

@@ -8,6 +8,7 @@ from hutong.model.limits import BULK_BODY_BYTES, LOG_CHUNK_BYTES, MIB
 from hutong.scheduler.profile import Profile
 from hutong.server import (
     api_agent,
+    api_bookings,
     api_elements,
     api_events,
     api_health,
@@ -168,6 +169,33 @@ SUPPLY = (
     ),
 )  # fmt: skip
 
+CALENDAR = (
+    Endpoint(
+        method="GET", path="/v1/bookings", name="bookings.list", scopes=_PEOPLE,
+        summary="List the bookings that are not over.",
+        handler=api_bookings.list_bookings, reply=list[api.BookingView],
+    ),
+    Endpoint(
+        method="GET", path="/v1/bookings/{booking}", name="bookings.show", scopes=_PEOPLE,
+        summary="Show a booking.",
+        handler=api_bookings.show_booking, reply=api.BookingView, errors=("booking.not_found",),
+    ),
+    Endpoint(
+        method="PUT", path="/v1/bookings/{booking}", name="bookings.set", scopes=_OPERATORS,
+        summary="Keep nodes for tenants, or out of use, for a time.",
+        handler=api_bookings.put_booking, request=api.BookingRequest, reply=api.BookingView,
+        errors=(
+            "booking.invalid", "booking.conflict", "site.not_found", "pool.not_found",
+            "node.not_found", "limit.reached",
+        ),
+    ),
+    Endpoint(
+        method="DELETE", path="/v1/bookings/{booking}", name="bookings.remove", scopes=_OPERATORS,
+        summary="Take a booking back.",
+        handler=api_bookings.remove_booking, reply=api.BookingView, errors=("booking.not_found",),
+    ),
+)  # fmt: skip
+
 TENANTS = (
     Endpoint(
         method="GET", path="/v1/tenants", name="tenants.list", scopes=_MEMBERS,
@@ -243,5 +271,7 @@ AGENTS = (
     ),
 )  # fmt: skip
 
-ENDPOINTS: tuple[Endpoint, ...] = (*HEALTH, *JOBS, *SUPPLY, *TENANTS, *AGENTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *HEALTH, *JOBS, *SUPPLY, *CALENDAR, *TENANTS, *AGENTS,
+)  # fmt: skip
 """Every endpoint, in the order of the reference."""

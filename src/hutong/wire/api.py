@@ -7,6 +7,8 @@ import msgspec
 
 from hutong.lifecycle.rows import ElementCounts
 from hutong.model.attempt import NodeShare
+from hutong.model.calendar import BookingKind
+from hutong.model.ids import NodeId, PoolId, SiteId, TenantId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import Reason
 from hutong.model.resources import Amount
@@ -287,6 +289,38 @@ class DrainRequest(msgspec.Struct, frozen=True):
     """Whether new work should stay away."""
 
     draining: bool = True
+
+
+class BookingRequest(msgspec.Struct, frozen=True):
+    """What a booking covers, for whom and when. Of `pool` (`SITE/POOL`), `nodes` and `nodes_count`
+    none is needed: then it is the whole site. The hub chooses the nodes for a count."""
+
+    kind: BookingKind
+    site: SiteId
+    start_ms: int
+    end_ms: int
+    pool: PoolId | None = None
+    nodes: tuple[NodeId, ...] = ()
+    nodes_count: int = 0
+    tenants: tuple[TenantId, ...] = ()
+    note: str = ""
+
+
+class BookingView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A booking. `on` says that its time has begun; `nodes` are the chosen ones where a count was
+    asked for, and empty where all of the pool or site are booked."""
+
+    id: str
+    kind: str
+    site: str
+    start_ms: int
+    end_ms: int
+    on: bool
+    pool: str = ""
+    nodes: tuple[str, ...] = ()
+    nodes_count: int = 0
+    tenants: tuple[str, ...] = ()
+    note: str = ""
 
 
 class TenantView(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -85,7 +85,7 @@ class FakeHub:
                 seen = Seen(self.command, parts.path, query, headers, self.rfile.read(length))
                 hub._answer(self, seen)
 
-            do_GET = do_POST = do_PUT = handle_any
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return hub.date or super().date_time_string(timestamp)

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from hutong.client.client import Client
+from hutong.model.calendar import BookingKind
+from hutong.model.ids import SiteId
 from hutong.model.job import JobSpec, Program
 from hutong.model.resources import Amount
 from hutong.model.tenant import Quota
@@ -23,6 +25,8 @@ NODE = api.NodeView("s/n", "s/p", "s", "ready", Amount(), Amount())
 TENANT = api.TenantView("a/b", 1, Quota(), Amount())
 TOKEN = api.TokenView("t1", "n", "admin", "", 1)
 USAGE = api.UsageReply((), 0)
+BOOKING = api.BookingView("b1", "maintenance", "s", 1, 2, on=False)
+BOOK = api.BookingRequest(BookingKind.MAINTENANCE, SiteId("s"), 1, 2)
 
 CASES: list[tuple[str, str, object, Callable[[Client], Any], dict[str, str], object]] = [
     ("GET", "/v1/jobs", api.JobPage((VIEW,)),
@@ -45,6 +49,11 @@ CASES: list[tuple[str, str, object, Callable[[Client], Any], dict[str, str], obj
     ("POST", "/v1/sites/s/drain", SITE, lambda c: c.drain_site("s"), {}, {"draining": True}),
     ("POST", "/v1/nodes/s/n/drain", NODE, lambda c: c.drain_node("s/n", draining=False), {},
      {"draining": False}),
+    ("GET", "/v1/bookings", [BOOKING], lambda c: c.bookings(), {}, None),
+    ("GET", "/v1/bookings/b1", BOOKING, lambda c: c.booking("b1"), {}, None),
+    ("PUT", "/v1/bookings/b1", BOOKING, lambda c: c.book("b1", BOOK), {},
+     msgspec.json.decode(msgspec.json.encode(BOOK))),
+    ("DELETE", "/v1/bookings/b1", BOOKING, lambda c: c.unbook("b1"), {}, None),
     ("GET", "/v1/tenants", [TENANT], lambda c: c.tenants(), {}, None),
     ("GET", "/v1/tenants/a/b", TENANT, lambda c: c.tenant("a/b"), {}, None),
     ("PUT", "/v1/tenants/a/b", TENANT, lambda c: c.set_tenant("a/b", api.TenantRequest(2)), {},
