@@ -11,6 +11,8 @@ from hutong.model.supply import MS_PER_HOUR, Energy
 from hutong.scheduler.columns import Need
 
 _MW_PER_KW = 1_000_000
+_MOST = 10**17
+"""What a run's power may come to at most, whatever a site declares."""
 
 
 class Burden(NamedTuple):
@@ -50,8 +52,8 @@ class Meter(NamedTuple):
         whole = _MW_PER_KW * MS_PER_HOUR
         drawn = max(drawn_mw, 0) * run_ms * 2
         return Burden(
-            (drawn * max(self.energy.price_microcny_per_kwh, 0) + whole) // (2 * whole),
-            (drawn * max(self.energy.carbon_g_per_kwh, 0) + whole) // (2 * whole),
+            min((drawn * max(self.energy.price_microcny_per_kwh, 0) + whole) // (2 * whole), _MOST),
+            min((drawn * max(self.energy.carbon_g_per_kwh, 0) + whole) // (2 * whole), _MOST),
         )
 
     def _share_milli(self, need: Need) -> int:

@@ -30,6 +30,10 @@ Pair = tuple[str, str]
 _LINKS_KEPT = 10_000
 """Links remembered of the catalogue, which derives most of them."""
 
+TRANSFER_MS_MAX = 100 * 366 * 24 * 3_600_000
+EGRESS_MICROCNY_MAX = 10**17
+"""No transfer is expected to take or cost more, whatever a job says of its inputs."""
+
 _BITS_PER_MIB = 8 * 1024 * 1024
 _BYTES_PER_MIB = 1024 * 1024
 _BYTES_PER_GB = 1_000_000_000
@@ -318,7 +322,8 @@ class Underway:
             rate = link.bandwidth_mbit_per_s * 1000
             taken_ms = -(-size_mib * _BITS_PER_MIB * sharers // rate)
             times[pair] = times.get(pair, 0) + taken_ms
-        return Haul(max(times.values(), default=0), egress, tuple(flows))
+        transfer_ms = min(max(times.values(), default=0), TRANSFER_MS_MAX)
+        return Haul(transfer_ms, min(egress, EGRESS_MICROCNY_MAX), tuple(flows))
 
     def mark(self, watched: "Watched") -> tuple[object, ...]:
         """All that hauls depend on, as far as they looked; equal marks mean equal hauls."""

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hutong.model.ids import AttemptId, RegionId, SiteId
-from hutong.model.job import DataInput, Objective
+from hutong.model.job import DataInput, Objective, Preferences
 from hutong.model.limits import REPLICA_NAMES
-from hutong.model.supply import Site
-from hutong.scheduler.plan import Candidate
+from hutong.model.supply import Energy, Site
+from hutong.scheduler.plan import Candidate, Plan
 from hutong.scheduler.transfer import Transfers
 from tests.unit.scheduler.worlds import (
+    ASCEND,
     CATALOG,
     HOUR_MS,
     MINUTE_MS,
@@ -23,6 +24,7 @@ from tests.unit.scheduler.worlds import (
     deferral_of,
     link,
     price,
+    profile,
     started,
 )
 
@@ -318,3 +320,34 @@ def test_plans_with_transfers_are_the_same_whatever_was_matched_before() -> None
     warm.preview(chips(1), inputs=(images(10, "bj"),))
     warm.cycle()
     assert msgspec.json.encode(warm.cycle()) == msgspec.json.encode(cold.cycle())
+
+
+ODD = st.sampled_from([-(2**60), -1, 0, 1, 7, 10**6, 2**40, 2**60])
+
+
+@given(size_mib=ODD, mbit=ODD, cny=ODD, watt=ODD, kwh=ODD, weight=ODD, hour=ODD)
+def test_no_figure_however_odd_leaves_a_plan_that_cannot_be_written_down(
+    *, size_mib: int, mbit: int, cny: int, watt: int, kwh: int, weight: int, hour: int
+) -> None:
+    odd = profile(
+        hour_value_microcny=hour, energy_weight_milli=weight, carbon_microcny_per_kg=weight,
+        preferred_bonus_milli=weight, domestic_bonus_milli=weight, domestic_target_milli=weight,
+    )  # fmt: skip
+    world = World(odd).site("tj", region="cn-tianjin", energy=Energy(kwh, kwh, weight))
+    fields = {"accelerator_watt": watt, "node_watt": watt}
+    world.pool("tj/gpu", chips=2, **fields).pool("tj/npu", chips=2, model=ASCEND, **fields)
+    world.state.put_link(link("cn-beijing", "cn-tianjin", mbit_per_s=mbit, price_cny_per_gb=cny))
+    inputs = (DataInput("d", size_mib, ("cn-beijing",)), DataInput("d", 1, ("cn-beijing",)))
+    for at in range(5):
+        world.job(
+            chips(1, "any"), estimate_ms=HOUR_MS, inputs=inputs, cost_weight_milli=weight,
+            preferences=Preferences(sites=("tj",)), tenant=f"t{at}",
+        )  # fmt: skip
+    plan = world.step()
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
+    assert len(plan.placements) == (4 if mbit > 0 else 0)
+    for placement in plan.placements:
+        first = placement.explanation.candidates[0]
+        assert first.finish_ms - first.start_ms >= HOUR_MS
+        assert min(first.score, first.egress_microcny, first.energy_microcny) >= 0
+    world.cycle()
