@@ -14,6 +14,7 @@ from hutong.model.classes import DEFAULT_CLASSES
 from hutong.model.errors import CATALOGUE
 from hutong.model.supply import NodeCondition
 from hutong.scheduler.filters import FILTERS
+from hutong.scheduler.pool_standing import STANDING
 from scripts.reference import meanings
 from scripts.reference.api_page import named_in_api
 from scripts.reference.text import (
@@ -202,6 +203,12 @@ def reasons_page() -> str:
         table(
             ("name", "nodes are out because"),
             ((code(name), said) for name, said in meanings.AVAILABILITY.items()),
+        ),
+        "For a job that waits `hutong explain` also counts the nodes that could take a task of it "
+        "at another time:",
+        table(
+            ("name", "nodes are out because"),
+            ((code(name), said) for name, said in STANDING.items()),
         ),
     )
 

@@ -34,7 +34,12 @@ COMMANDS = (
     ("token", SUPPLY, "tokens:token", "Make, list and revoke tokens."),
     ("agent", SUPPLY, "elsewhere:agent", "Run the agent of a site."),
     ("profiles", TOOLS, "profiles:profiles", "List the scheduler's profiles, or show one."),
-    ("doctor", TOOLS, "doctor:doctor", "Check this installation, the way to the hub, and its profile."),
+    (
+        "doctor",
+        TOOLS,
+        "doctor:doctor",
+        "Check this installation, the way to the hub, and its profile.",
+    ),
     ("simulate", TOOLS, "elsewhere:simulate", "Run the same machines in virtual time."),
     ("demo", TOOLS, "elsewhere:demo", "Run a hub, three sites and the bundled jobs."),
     ("completion", TOOLS, "completion:completion", "Print the completion script of a shell."),

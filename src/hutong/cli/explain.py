@@ -1,12 +1,32 @@
 """`hutong explain`."""
 
 from hutong.cli import human, output
+from hutong.cli.candidates import show_candidates
 from hutong.cli.options import ANY_HUB, Hub, Json
 from hutong.cli.refs import resolve
 from hutong.cli.table import Cell, Column
 from hutong.client.follow import TERMINAL
-from hutong.scheduler.plan import Candidate, Explanation
-from hutong.wire.api import ExplainReply
+from hutong.model.tenant import Loan, RuleStanding, TenantShare
+from hutong.scheduler.pool_standing import PoolStanding
+from hutong.wire.api import ExplainReply, ReasonView
+
+SHOWN_POOLS = 20
+CLEARED_BY = {
+    "AttemptEnded": "the end of what runs",
+    "AttemptLost": "the end of what runs",
+    "AttemptSettled": "the end of what runs",
+    "JobEnded": "the end of a job",
+    "InventoryChanged": "a change of the supply",
+    "SiteReturned": "a change of the supply",
+    "SiteDrained": "a change of the supply",
+    "NodeDrained": "a change of the supply",
+    "TenantChanged": "a change of the quota",
+    "BookingEnded": "a change of the calendar",
+    "BookingRemoved": "a change of the calendar",
+    "BookingPut": "a change of the calendar",
+    "PlanDecided": "the next plan",
+}
+"""What may clear a reason, in words for the kinds of events."""
 
 
 def explain(job: str, /, *, json: Json = False, hub: Hub = ANY_HUB) -> int:
@@ -34,6 +54,8 @@ def show(reply: ExplainReply) -> None:
     output.line(f"{output.paint(reply.job, 'bold')}  {output.paint(reply.state, colour)}")
     for reason in reply.reasons:
         output.sentence(reason.sentence)
+    if reply.state == "queued" and reply.reasons:
+        output.sentence(f"Could be cleared by {_clearing(reply.reasons)}.")
     if reply.expected_start_ms and reply.state not in TERMINAL:
         basis = {
             "limits": ", going by the time limits of what runs",
@@ -44,48 +66,74 @@ def show(reply: ExplainReply) -> None:
         held = reply.reservation
         start = human.until(held.start_ms, now)
         output.sentence(f"Holds a reservation at {held.pool} for {held.tasks} task(s) {start}.")
-    if reply.explanation is not None:
-        _considered(reply.explanation, now)
-
-
-def _considered(explanation: Explanation, now: int) -> None:
-    if explanation.candidates:
+    considered = reply.explanation.candidates if reply.explanation is not None else ()
+    if reply.share is not None and considered:  # it waits for its turn, not for another supply
+        _show_share(reply.tenant, reply.share)
+    if considered:
         output.heading("CONSIDERED, BEST FIRST")
-        show_candidates(explanation.candidates, now)
-    if explanation.filtered:
+        show_candidates(considered, now)
+    if reply.places:
+        _show_pools(reply.places, reply.details)
+    elif reply.explanation is not None and reply.explanation.filtered:
         output.heading("NODES THAT FELL OUT")
-        rows = [[f"{count:,}", name] for name, count in explanation.filtered.items()]
+        rows = [[f"{count:,}", name] for name, count in reply.explanation.filtered.items()]
         output.table([Column("NODES", right=True), Column("BY", least=10)], rows, indent=2)
 
 
-def show_candidates(candidates: tuple[Candidate, ...], now: int) -> None:
-    """Print the pools that were compared."""
+def _clearing(reasons: tuple[ReasonView, ...]) -> str:
+    kinds = [kind for reason in reasons for kind in reason.clears_on]
+    words = list(dict.fromkeys(CLEARED_BY.get(kind, kind) for kind in kinds))
+    return " or ".join(words) if words else "time alone"
+
+
+def _show_share(tenant: str, share: TenantShare) -> None:
+    held, used, due = (
+        human.percent(milli) for milli in (share.share_milli, share.use_milli, share.entitled_milli)
+    )
+    output.sentence(f"{tenant} holds {held} of the hub, held {used} lately, and {due} is its due.")
+    for rule in share.rules:
+        if rule.borrowed_from:
+            output.sentence(f"Of {_named(rule)} it borrows from {_tenants(rule.borrowed_from)}.")
+        if rule.lent_to:
+            output.sentence(f"Of {_named(rule)} it lends to {_tenants(rule.lent_to)}.")
+
+
+def _named(rule: RuleStanding) -> str:
+    asked = rule.rule
+    named = [asked.resource.value.rsplit("_", 1)[0].replace("_", " ")]
+    named += [word for word in (asked.model, asked.site, asked.region) if word]
+    return " ".join(named)
+
+
+def _tenants(loans: tuple[Loan, ...]) -> str:
+    return human.listed([loan.tenant for loan in loans])
+
+
+def _show_pools(places: tuple[PoolStanding, ...], details: dict[str, str]) -> None:
+    output.heading("POOLS")
     columns = [
         Column("POOL", least=12, tail=True),
-        Column("CHIP", least=6),
+        Column("NODES", right=True),
+        Column("ROOM", right=True),
         Column("FITS", right=True),
-        Column("START", right=True),
-        Column("RUN", right=True),
-        Column("CNY/H", right=True),
-        Column("CNY", right=True),
-        Column("SCORE", right=True),
+        Column("NODES OUT BY", least=12),
     ]
-    rows: list[list[str | Cell]] = [
-        [
-            item.pool,
-            item.accelerator or "-",
-            str(item.tasks_fitting),
-            human.until(item.start_ms, now).removeprefix("in "),
-            human.duration(max(0, item.finish_ms - item.start_ms)),
-            human.money(item.rate_microcny_per_hour),
-            human.money(item.cost_microcny),
-            _score(item.score),
-        ]
-        for item in candidates
-    ]
-    output.table(columns, rows, indent=2)
+    output.table(columns, [_pool(place) for place in places[:SHOWN_POOLS]], indent=2)
+    if len(places) > SHOWN_POOLS:
+        output.line(f"  {len(places) - SHOWN_POOLS:,} more pools; --json has them all")
+    if details:
+        output.heading("WHAT WAS ASKED")
+        for name, detail in details.items():
+            output.sentence(detail, mark=f"{name}:")
 
 
-def _score(score: int) -> str:
-    """A score has no unit and only its order matters, so three digits will do."""
-    return f"{score:,}" if abs(score) < 100_000 else f"{score:.2e}".replace("e+", "e")
+def _pool(place: PoolStanding) -> list[str | Cell]:
+    out = [f"{count:,} {name}" for name, count in place.out.items()]
+    if place.startable:
+        out.append(f"{place.startable:,} can be started")
+    style = "bold" if place.tasks_fitting else "" if place.room else "dim"
+    texts = [
+        place.pool, f"{place.nodes:,}", f"{place.room:,}", f"{place.tasks_fitting:,}",
+        ", ".join(out) or "-",
+    ]  # fmt: skip
+    return [Cell(text, style) for text in texts]

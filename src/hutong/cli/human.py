@@ -59,6 +59,12 @@ def money(microcny: int) -> str:
     return f"{sign}{cents // 100:,}.{cents % 100:02d}"
 
 
+def percent(milli: int) -> str:
+    """Thousandths as a percentage: `25%`, `12.5%`."""
+    whole, tenth = divmod(milli, 10)
+    return f"{whole}.{tenth}%" if tenth else f"{whole}%"
+
+
 def memory(mib: int) -> str:
     """`512 MiB`, `1.5 GiB`, `32 GiB`."""
     return f"{mib} MiB" if 0 < mib < 1024 else f"{gib(mib)} GiB"

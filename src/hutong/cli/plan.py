@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hutong.cli import human, output
+from hutong.cli.candidates import show_candidates
 from hutong.cli.gather import NO_CHANGES, NO_COMMAND, Changes, Command, gather
 from hutong.cli.options import ANY_HUB, Hub, Json
 from hutong.cli.table import Cell, Column
@@ -35,7 +36,7 @@ def plan(
     files
         Job files, in any format that `hutong submit` takes; `-` is standard input.
     all_
-        Show every place, those that could never run the job as well.
+        Show every place, those that could never run the job as well, and the parts of each score.
     """
     specs = gather("plan", files, changes, program)
     with hub.connect() as client:
@@ -71,6 +72,10 @@ def _show(view: PlanView, *, everything: bool) -> None:
         _table(shown)
     for place in shown:
         _tell_start(place)
+    candidates = [place.candidate for place in usable if place.candidate is not None]
+    if everything and candidates:
+        output.heading("CONSIDERED, BEST FIRST")
+        show_candidates(candidates, human.now_ms())
     hidden = Counter(place.out or "cost or time" for place in view.places)
     hidden.subtract(place.out or "cost or time" for place in shown)
     if hidden.total():

@@ -6,9 +6,12 @@ from hutong.lifecycle import commands as do
 from hutong.lifecycle.rows import AttemptRow, JobRow
 from hutong.model.errors import HutongError, refuse
 from hutong.model.ids import JobId
+from hutong.model.job import JobSpec
 from hutong.model.reasons import Reason
 from hutong.model.states import FINAL_ATTEMPT_STATES, TERMINAL_JOB_STATES, JobState
 from hutong.scheduler.plan import Deferral, Reservation
+from hutong.scheduler.shapes import shape_of
+from hutong.scheduler.standings import standings
 from hutong.server.access import (
     check_element,
     named_attempt,
@@ -109,9 +112,9 @@ async def explain_job(call: Call) -> Answer:
         return Answer(_placed(state, row, None, attempt))
     if deferral is None:
         return Answer(_placed(row.state.value, row, row.reason, attempt))
-    reservation = _reservation(call, row.id)
+    reply = _waiting(call, row, await spec_of(call, row.id), deferral)
     await driver.durable()
-    return Answer(_waiting(row, deferral, reservation))
+    return Answer(reply)
 
 
 async def list_attempts(call: Call) -> Answer:
@@ -140,16 +143,23 @@ def _overlaid(call: Call, row: JobRow) -> JobView:
     return job_view(row, deferral_of(driver.machine, row.id, driver.clock.now_ms()))
 
 
-def _waiting(row: JobRow, deferral: Deferral, reservation: Reservation | None) -> ExplainReply:
-    reasons = tuple(ReasonView.of(reason) for reason in deferral.reasons)
+def _waiting(call: Call, row: JobRow, spec: JobSpec, deferral: Deferral) -> ExplainReply:
+    """Why it waits: the plan's words, and how pools and tenant stand at this moment."""
+    machine, now_ms = call.hub.driver.machine, call.hub.driver.clock.now_ms()
+    snapshot = machine.scheduler.snapshot(now_ms)
+    places, details = standings(snapshot, machine.profile, shape_of(spec), spec.tenant)
     return ExplainReply(
         row.id,
         JobState.QUEUED.value,
-        reasons,
+        tuple(ReasonView.of(reason) for reason in deferral.reasons),
         deferral.start_ms,
         deferral.basis,
         deferral.explanation,
-        reservation,
+        _reservation(call, row.id),
+        tenant=spec.tenant,
+        share=machine.scheduler.tenant_share(spec.tenant, now_ms),
+        places=places,
+        details=details,
     )
 
 

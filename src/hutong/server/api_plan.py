@@ -65,7 +65,9 @@ def _place(machine: HubMachine, place: Place, seen: Preview, now_ms: int) -> Pla
         for pool in record.inventory.pools if record else ():
             if pool.id == place.pool:
                 accelerator = pool.accelerator
-        return PlaceView(place.site, place.pool, region, accelerator, out=place.fell_to)
+        return PlaceView(
+            place.site, place.pool, region, accelerator, out=place.fell_to, nodes=place.nodes_count
+        )
     return _candidate(place, found, region, now_ms, chosen=place.pool == seen.pool)
 
 
@@ -84,6 +86,8 @@ def _candidate(
         found.rate_microcny_per_hour,
         found.cost_microcny,
         found.tasks_fitting,
+        place.nodes_count,
+        found,
     )
 
 

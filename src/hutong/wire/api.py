@@ -13,8 +13,9 @@ from hutong.model.job import JobSpec
 from hutong.model.reasons import Reason
 from hutong.model.resources import Amount
 from hutong.model.supply import PriceBook, SoftwareVersion
-from hutong.model.tenant import Quota, RuleStanding
-from hutong.scheduler.plan import Explanation, Reservation
+from hutong.model.tenant import Quota, RuleStanding, TenantShare
+from hutong.scheduler.plan import Candidate, Explanation, Reservation
+from hutong.scheduler.pool_standing import PoolStanding
 
 
 class ReasonView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,7 +152,11 @@ class JobDetail(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ExplainReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a job waits, or why it is where it is, and what was considered."""
+    """Why a job waits, or why it is where it is, and what was considered.
+
+    For a waiting job `places` tells how every pool stands to it, those with most room first, and
+    `details` what each filter asked and what the pools have; `share` is how its tenant stands.
+    """
 
     job: str
     state: str
@@ -160,6 +165,10 @@ class ExplainReply(msgspec.Struct, frozen=True, omit_defaults=True):
     expected_basis: str = ""
     explanation: Explanation | None = None
     reservation: Reservation | None = None
+    tenant: str = ""
+    share: TenantShare | None = None
+    places: tuple[PoolStanding, ...] = ()
+    details: dict[str, str] = {}
 
 
 class CancelRequest(msgspec.Struct, frozen=True):
@@ -177,7 +186,8 @@ class PlanRequest(msgspec.Struct, frozen=True):
 class PlaceView(msgspec.Struct, frozen=True, omit_defaults=True):
     """One pool that was considered for a job; `out` is the filter it fell to, empty if none.
 
-    Times are from now, in ms; `start_ms` of None means nobody can tell.
+    Times are from now, in ms; `start_ms` of None means nobody can tell. `candidate` has the parts
+    of its score.
     """
 
     site: str
@@ -191,6 +201,8 @@ class PlaceView(msgspec.Struct, frozen=True, omit_defaults=True):
     rate_microcny_per_hour: int = 0
     cost_microcny: int | None = None
     tasks_fitting: int = 0
+    nodes: int = 0
+    candidate: Candidate | None = None
 
 
 class PlanView(msgspec.Struct, frozen=True, omit_defaults=True):

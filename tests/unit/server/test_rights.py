@@ -43,6 +43,7 @@ MAY = {
     "GET /v1/tenants/{tenant:path}": (A, M),
     "PUT /v1/tenants/{tenant:path}": (A,),
     "GET /v1/usage": (A, M),
+    "GET /v1/profile": (A, M),
     "GET /v1/events": (A, M),
     "GET /v1/tokens": (A,),
     "POST /v1/tokens": (A,),
