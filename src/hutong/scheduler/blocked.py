@@ -3,9 +3,12 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hutong.model.classes import weaker_from
+import msgspec
+
+from hutong.model.classes import bound_of, weaker_from
 from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import OverQuota, WaitReason
+from hutong.scheduler.demand import Entry
 from hutong.scheduler.estimate import (
     UNKNOWN_MS,
     Start,
@@ -18,7 +21,8 @@ from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
 from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
 from hutong.scheduler.order import Head
-from hutong.scheduler.plan import Explanation, Preemption, Reservation
+from hutong.scheduler.plan import Bound, Explanation, Preemption, Reservation
+from hutong.scheduler.preempt.bound import promise, protected
 from hutong.scheduler.preempt.choose import Eviction, cheapest_eviction
 from hutong.scheduler.reclaim import Reclaims
 from hutong.scheduler.reserve import Found
@@ -60,15 +64,16 @@ class Blocked:
         self._board.gate.watch(look.options)
         cycle, group, job = self._cycle, head.group, head.job
         share_milli = cycle.ledger.share_milli(group.entity)
+        entry = head.entry
         if not look.options:
             reason = nowhere(look, sites=bool(cycle.snapshot.supply.sites))
+            self._note_bound(head, entry, look, [], (reason,))
             cycle.defer(
                 group, job, (reason,), explanation=Explanation(look.filtered, (), share_milli),
                 start=Start(UNKNOWN_MS, "none"), spacing_ms=0,
             )  # fmt: skip
             return
         usable, overs = self._within_quota(group.entity, look)
-        entry = head.entry
         elements = head.count(LOOKED_AT) if has_offers(look) else 0
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}
@@ -96,6 +101,7 @@ class Blocked:
         else:
             start = self._quota_start(group.entity, overs)
             reasons = tuple(overs)
+        self._note_bound(head, entry, look, usable, reasons)
         cycle.defer(
             group, job, reasons,
             explanation=Explanation(look.filtered, outcome.candidates, share_milli),
@@ -183,7 +189,7 @@ class Blocked:
         lent = self._lent(head, look, usable)
         if weaker is None and not lent:
             return first
-        while len(cycle.reservations) < self._profile.reservations_count:
+        while self._may_reserve(head):
             best = self._best_start(look, usable)
             if best is None or best[1].start_ms > cycle.now_ms:
                 if cycle.snapshot.preempting.get(head.job):
@@ -239,8 +245,38 @@ class Blocked:
         self._cycle.reservations.append(
             Reservation(head.job, option.columns.pool.id, found.start_ms, tasks)
         )
+        by_ms = self._by_ms(head, head.entry)
+        if by_ms:
+            self._cycle.bounds[head.job] = promise(
+                self._board, option, found, job=head.job, by_ms=by_ms,
+                running=self._cycle.snapshot.supply.by_number,
+            )  # fmt: skip
         start = Start(found.start_ms, found.basis)
         return self._cycle.gangs.hold_rest(look, option, head.job, start)
+
+    def _by_ms(self, head: Head, entry: Entry) -> int:
+        """By when a job should be placed as its class has it; 0 where that has no bound."""
+        bound_ms = bound_of(head.group.priority, self._profile.classes)
+        asked_ms = self._cycle.snapshot.demand.asked.get(entry.job, entry.submitted_ms)
+        return (asked_ms or self._cycle.now_ms) + bound_ms if bound_ms else 0
+
+    def _note_bound(
+        self, head: Head, entry: Entry, look: Look, usable: list[int],
+        reasons: tuple[WaitReason, ...],
+    ) -> None:  # fmt: skip
+        """Say of a group's first job by when it is placed, or why it is not in time."""
+        by_ms = self._by_ms(head, entry)
+        known = self._cycle.bounds.get(entry.job)
+        if not by_ms or (known is not None and (known.is_kept or known.reason is not None)):
+            return
+        reason = reasons[0]
+        weaker = weaker_from(head.group.priority, self._profile.classes)
+        if usable and self._profile.preemption and weaker is not None:
+            options = [look.options[at] for at in usable]
+            ranks = self._cycle.snapshot.supply.class_ranks(self._profile.classes)
+            reason = protected(self._board, options, weaker, ranks)
+        known = known or Bound(entry.job, by_ms)
+        self._cycle.bounds[entry.job] = msgspec.structs.replace(known, reason=reason)
 
     def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
         """The option whose earliest start the job's objective likes best, and that start.

@@ -27,7 +27,15 @@ from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
 from hutong.scheduler.offers import Verdict, Want, decide, has_offers, tell
 from hutong.scheduler.order import ClassOrder, Cursor, Passed
-from hutong.scheduler.plan import Deferral, Explanation, Placement, Plan, Preemption, Reservation
+from hutong.scheduler.plan import (
+    Bound,
+    Deferral,
+    Explanation,
+    Placement,
+    Plan,
+    Preemption,
+    Reservation,
+)
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
@@ -36,7 +44,7 @@ from hutong.scheduler.tenants import Entity, Ledger
 SWEEP_EVERY = 128
 """After so many shapes blocked one by one a sweep looks for others that are."""
 
-DEFERRALS = 256
+DEFERRALS = 64
 """So many blocked groups are explained one by one, the first in the order (see `forecast`)."""
 
 
@@ -67,6 +75,7 @@ class Cycle:
         self.preemptions: list[Preemption] = []
         self.reservations: list[Reservation] = []
         self.deferrals: list[Deferral] = []
+        self.bounds: dict[JobId, Bound] = {}
         self.started: list[tuple[Entity, Ending]] = []
         self.wants: list[Want] = []
         self._blocked_looks = 0
@@ -115,6 +124,7 @@ class Cycle:
             scalings=verdict.scalings,
             look_again_ms=verdict.look_again_ms,
             passed_over=self._passed.count(),
+            bounds=tuple(self.bounds.values()),
         )
 
     def passed_over(self) -> dict[int, Shape]:
