@@ -37,7 +37,7 @@ def _resize(ground: Ground, resized: ev.AttemptResized) -> None:
     attempt = ground.state.attempts[resized.attempt]
     job = ground.state.jobs[attempt.job]
     before = sum([share.tasks for share in attempt.nodes if not share.group])
-    ground.stop(attempt.id, Resized(before, resized.tasks))
+    ground.stop(attempt.id, Resized(before, resized.tasks, resized.by or ""))
     job.resume = Resumption(attempt.pool, resized.tasks, resized.left_milli)
     ground.show_resumption(job)
 

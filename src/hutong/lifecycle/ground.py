@@ -14,6 +14,7 @@ from hutong.model.reasons import (
     NotBefore,
     Preempted,
     Reclaimed,
+    Resized,
 )
 from hutong.model.states import (
     ATTEMPT_MOVES,
@@ -133,7 +134,8 @@ class Ground:
     def mark_stopping(self, attempt: Attempt) -> None:
         """Tell the scheduler that an attempt makes room."""
         why = attempt.stop
-        job = JobId(why.by) if isinstance(why, Preempted | Reclaimed) else None
+        by = why.by if isinstance(why, Preempted | Reclaimed | Resized) else ""
+        job = JobId(by) if by else None
         grace_ms = self.state.jobs[attempt.job].spec.grace_ms
         self.scheduler.mark_stopping(attempt.id, job, attempt.stop_ms + grace_ms)
 

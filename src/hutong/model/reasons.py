@@ -456,11 +456,13 @@ class Resized(EndReason, frozen=True, tag="preempted.resized"):
     failure: ClassVar[FailureClass] = FailureClass.PREEMPTED
     tasks_before: int
     tasks_after: int
+    by: str = ""
 
     def sentence(self) -> str:
+        why = f" so that job {self.by} could start" if self.by else ""
         return (
-            f"Stopped at {self.tasks_before} task(s) to go on with {self.tasks_after}; "
-            "it keeps its place."
+            f"Stopped at {self.tasks_before} task(s){why}, to go on with {self.tasks_after} "
+            "before anybody else."
         )
 
 

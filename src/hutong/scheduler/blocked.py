@@ -252,7 +252,7 @@ class Blocked:
                 running=self._cycle.snapshot.supply.by_number,
             )  # fmt: skip
         start = Start(found.start_ms, found.basis)
-        return self._cycle.gangs.hold_rest(look, option, head.job, start)
+        return self._cycle.gangs.hold_rest(head.group, look, option, head.job, start)
 
     def _by_ms(self, head: Head, entry: Entry) -> int:
         """By when a job should be placed as its class has it; 0 where that has no bound."""

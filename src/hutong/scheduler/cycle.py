@@ -22,7 +22,8 @@ from hutong.scheduler.demand import Group, Queue, Shapes
 from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
-from hutong.scheduler.gang import Gangs, Piece, base
+from hutong.scheduler.gang import Gangs, Piece, Turn
+from hutong.scheduler.gang_resize import Resizes
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
 from hutong.scheduler.offers import Verdict, Want, decide, has_offers, tell
@@ -35,6 +36,7 @@ from hutong.scheduler.plan import (
     Plan,
     Preemption,
     Reservation,
+    Resize,
 )
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape, is_plain
@@ -85,19 +87,26 @@ class Cycle:
         self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
         self._blocked = Blocked(self)
         self.gangs = Gangs(self)
+        self.resizes: list[Resize] = []
+        self._resizing = Resizes(self)
 
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
+        self._resizing.resume()
         ranks = self.snapshot.demand.by_rank(self.profile.classes)
         for rank, queues in enumerate(ranks):
             self._blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
             self._run_class([self._cursor(queue) for queue in queues])
+        self._resizing.shrink()
+        if not self.truncated:
+            self._resizing.grow()
 
     def run_for(self, extra: Queue, job: JobId) -> None:
         """The same until it is known what becomes of one job.
 
         `extra` is the job's queue with the job in it, and stands in for the queue in the demand.
         """
+        self._resizing.resume()
         classes = self.profile.classes
         last = rank_of(extra.priority, classes)
         ranks = self.snapshot.demand.by_rank(classes)
@@ -125,6 +134,7 @@ class Cycle:
             look_again_ms=verdict.look_again_ms,
             passed_over=self._passed.count(),
             bounds=tuple(self.bounds.values()),
+            resizes=tuple(self.resizes),
         )
 
     def passed_over(self) -> dict[int, Shape]:
@@ -144,7 +154,7 @@ class Cycle:
         found = self._looks.get(key)
         if found is None or (not found.blocked and not found.match.holds(self.ambient)):
             plain = is_plain(shape)
-            seen = shape if plain else base(shape)
+            seen = shape if plain else self.gangs.seen(shape)
             match = self.snapshot.matcher.match(seen, self.profile, self.ambient)
             found = Look(seen, match, self.snapshot.supply, self.board)
             self._looks[key] = found
@@ -178,7 +188,9 @@ class Cycle:
         while not self.truncated and (cursor := order.peek()) is not None:
             self.board.gate.let(cursor.queue.entity.id)
             look, job, shape = self.look(cursor.group.shape), cursor.job, cursor.shape
-            if not look.blocked and len(self.placements) >= limit:
+            if job in self._resizing.started:
+                order.passed_over(cursor)
+            elif not look.blocked and len(self.placements) >= limit:
                 self.truncated = True
             elif not look.blocked and self._place(cursor, look):
                 order.placed(cursor)
@@ -243,18 +255,18 @@ class Cycle:
         return False
 
     def start(
-        self, cursor: Cursor, look: Look, option: Option, shares: Sequence[Share],
+        self, turn: Turn, look: Look, option: Option, shares: Sequence[Share],
         gang: Piece | None = None,
     ) -> None:  # fmt: skip
         """Start a group's next job on shares of a pool, or as the piece of a gang says."""
-        reason, explanation = self._tell(cursor, look, option)
+        reason, explanation = self._tell(turn, look, option)
         columns = option.columns
         ids = columns.ids
         end_ms = self.now_ms + option.span_ms
         claim = gang.claim() if gang else option.claim
         self.placements.append(
             Placement(
-                cursor.job,
+                turn.job,
                 columns.pool.site,
                 columns.pool.id,
                 gang.nodes() if gang else tuple([NodeShare(ids[row], n) for row, n in shares]),
@@ -269,20 +281,21 @@ class Cycle:
                 gang.places() if gang else (),
                 gang.part if gang else 0,
                 gang.parts if gang else 1,
+                gang.left_milli if gang else 1000,
             )
         )
         self.board.place(option, shares)
         self.ambient.placed(option, claim.held.accelerator_milli)
         for other, others in gang.groups if gang else ():
             self.board.place(other, others)
-        entity = cursor.group.entity
+        entity = turn.group.entity
         self.ledger.charge(entity, claim)
         if entity.limits:
             self.started.append((entity, Ending(end_ms, option.basis, claim)))
 
-    def _tell(self, cursor: Cursor, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
+    def _tell(self, turn: Turn, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
         """Why it starts there: worked out once for a group as long as it goes to one pool."""
-        group = cursor.group
+        group = turn.group
         told = self._told.get(group.name)
         if told is None or told[0] is not option:
             share_milli = self.ledger.share_milli(group.entity)

@@ -10,23 +10,24 @@ A gang starts whole: its pieces are found before the first of them is placed on 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
 from hutong.model.attempt import GroupPlace, NodeShare
-from hutong.model.ids import JobId, SiteId
+from hutong.model.ids import JobId, PoolId, SiteId
 from hutong.model.job import Constraints, Layout, Level, Preferences, TaskGroup
 from hutong.model.resources import Amount
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.columns import PoolColumns, amount_of
+from hutong.scheduler.demand import Group
 from hutong.scheduler.estimate import Start
 from hutong.scheduler.fit import Share
 from hutong.scheduler.gang_layout import Laying, fitting, lay, laying_of
 from hutong.scheduler.gang_room import room_beside
+from hutong.scheduler.gang_split import Splits, may_split, whole_of
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
-from hutong.scheduler.order import Cursor
 from hutong.scheduler.reserve import Found
 from hutong.scheduler.shapes import WHOLE_MILLI, Shape, sized
 from hutong.scheduler.supply import held_exclusively, worse
@@ -47,6 +48,7 @@ class Piece(NamedTuple):
     groups: tuple[Placed, ...] = ()
     part: int = 0
     parts: int = 1
+    left_milli: int = 1000
 
     def nodes(self) -> tuple[NodeShare, ...]:
         """The nodes in the order of the ranks: the groups' first."""
@@ -98,12 +100,38 @@ def base(shape: Shape) -> Shape:
     return sized(shape, max(min(shape.elastic.tasks_min, shape.tasks), 1))
 
 
+class Turn(Protocol):
+    """Whose turn it is: a job, and its group."""
+
+    @property
+    def job(self) -> JobId:
+        """The job."""
+
+    @property
+    def group(self) -> Group:
+        """Its group."""
+
+
 class Gangs:
     """Finds room for the gangs of a cycle that are not plain."""
 
     def __init__(self, cycle: "Cycle") -> None:
         self._cycle = cycle
         self._board = cycle.board
+        self._splits = Splits(cycle)
+
+    def seen(self, shape: Shape) -> Shape:
+        """The shape that says whether a gang fits at all.
+
+        Of an elastic one it is the smallest size; of one that only fits in parts its largest part.
+        """
+        if may_split(shape):
+            whole = whole_of(shape, shape.tasks)
+            if self._cycle.look(whole).match.options:
+                return whole
+            parts = self._splits.largest(shape)
+            return whole_of(shape, parts[0][1]) if parts else whole
+        return base(shape)
 
     def prune(self, look: Look) -> None:
         """Leave out the options at sites where a group of the gang could never run."""
@@ -120,15 +148,26 @@ class Gangs:
         if len(usable) < len(look.options):
             look.keep_options(usable)
 
-    def place(self, cursor: Cursor, look: Look) -> bool:
+    def place(self, turn: Turn, look: Look) -> bool:
         """Start the next job of a group where it fits best; says whether it fitted anywhere."""
-        pieces = self._find(cursor.group.shape, look, cursor.group.entity)
+        shape, entity = turn.group.shape, turn.group.entity
+        pieces: list[Piece] = []
+        if not may_split(shape):
+            pieces = self.find(shape, look, entity)
+        else:
+            if look.shape.tasks == shape.tasks:
+                pieces = self.find(look.shape, look, entity)
+            pieces = pieces or self._split(shape, entity)
         for piece in pieces:
-            self._cycle.start(cursor, look, piece.option, piece.shares, piece)
+            self._cycle.start(turn, look, piece.option, piece.shares, piece)
         return bool(pieces)
 
-    def hold_rest(self, look: Look, option: Option, job: JobId, start: Start) -> Start:
+    def hold_rest(
+        self, group: Group, look: Look, option: Option, job: JobId, start: Start
+    ) -> Start:
         """Keep room for what of a gang goes elsewhere than the option; say when all can start."""
+        if look.shape.tasks < group.shape.tasks and may_split(group.shape):
+            return self._hold_parts(group.shape, look, option, job, start)
         for shape in self._group_shapes(look.shape, option):
             best: tuple[Found, Option] | None = None
             for other in self._cycle.look(shape).options:
@@ -143,13 +182,59 @@ class Gangs:
                 self._board.hold(other, shape.tasks, job, kept)
         return start
 
+    # In parts
+
+    def _split(self, shape: Shape, entity: Entity) -> list[Piece]:
+        """The parts of a gang that no pool holds whole now; none where they do not fit either."""
+        if any(limited.quota.running_jobs is not None for limited in entity.limits):
+            return []  # each part counts as an attempt, and how many there are is not known before
+        parts = self._splits.parts(shape)
+        pieces = [
+            Piece(option, shares, (), part, len(parts))
+            for part, (option, shares) in enumerate(parts)
+        ]
+        if not pieces:
+            return []
+        claims = [piece.claim() for piece in pieces]
+        held, cost = Amount(), 0
+        for claim in claims:
+            held, cost = held.plus(claim.held), cost + claim.cost_microcny
+        if self._over(entity, claims[0]._replace(held=held, cost_microcny=cost)):
+            return []
+        if shape.budget_microcny and shape.basis != "none" and cost > shape.budget_microcny:
+            return []
+        return pieces
+
+    def _hold_parts(
+        self, shape: Shape, look: Look, option: Option, job: JobId, start: Start
+    ) -> Start:
+        """Keep room for the other parts of a gang that only fits in parts."""
+        left = shape.tasks - look.shape.tasks
+        for other, most in self._splits.largest(shape):
+            if not left or other.columns.pool.site == option.columns.pool.site:
+                continue
+            tasks = min(most, left)
+            part = self._splits.sized(shape, other, tasks)
+            found = self._board.earliest(part, tasks) if part is not None else None
+            if part is None or found is None:
+                continue
+            start = _later(start, found)
+            self._board.hold(part, tasks, job, found._replace(start_ms=start.start_ms))
+            left -= tasks
+        return start
+
     # One attempt
 
-    def _find(self, shape: Shape, look: Look, entity: Entity) -> list[Piece]:
+    def find(
+        self, shape: Shape, look: Look, entity: Entity, pool: PoolId | None = None
+    ) -> list[Piece]:
+        """Where a gang goes now, in one piece; none where it does not fit, or not on the pool."""
         best: Piece | None = None
         for at in range(look.at, len(look.options)):
             fit = look.fitting(at)
             option = look.options[at]
+            if pool is not None and option.columns.pool.id != pool:
+                continue
             if fit.exhausted or self._over(entity, option.claim):
                 continue
             if not fit.shares():

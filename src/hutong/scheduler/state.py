@@ -306,6 +306,9 @@ class SchedulerState:
         self._truncated_at = len(plan.placements) if plan.truncated else 0
         for preemption in plan.preemptions:
             self._note_room(preemption.victim, preemption.job)
+        for resize in plan.resizes:
+            if resize.job is not None:
+                self._note_room(resize.attempt, resize.job)
 
     def _note_room(self, victim: AttemptId, job: JobId) -> None:
         if victim in self._supply.running and victim not in self._making_room:

@@ -81,6 +81,7 @@ class Supply:
         self.nodes: dict[NodeId, tuple[PoolColumns, int]] = {}
         self.running: dict[AttemptId, Running] = {}
         self.by_number: dict[int, Running] = {}
+        self.resizable: dict[AttemptId, Running] = {}
         self.labels = Labels()
         self.class_codes: dict[str, int] = {}
         self.tenant_codes: dict[TenantId, int] = {}
@@ -190,6 +191,8 @@ class Supply:
         self.by_number[running.number] = running
         if running.stopping:
             self.stopping[attempt.attempt] = running
+        if attempt.resizable is not None:
+            self.resizable[attempt.attempt] = running
         if attempt.labels:
             self.labels.add(running)
         self._at_site.setdefault(attempt.site, {})[attempt.attempt] = running
@@ -238,6 +241,7 @@ class Supply:
             return None
         del self.by_number[running.number]
         self.stopping.pop(attempt, None)
+        self.resizable.pop(attempt, None)
         if running.attempt.labels:
             self.labels.remove(running)
         self.growth += 1

@@ -20,6 +20,7 @@ from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Deferral, Placement, Plan, Preview
 from hutong.scheduler.preview import preview
 from hutong.scheduler.profile import PROFILES, Profile
+from hutong.scheduler.records import Resumption
 from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState, SiteStatus
 
 A100 = "A100-80GB"
@@ -162,6 +163,11 @@ class World:
         """Do what the lifecycle does with a plan; a preempted job is queued at its old place."""
         for placement in plan.placements:
             self.start(placement)
+        for resize in plan.resizes:
+            running = self.live[resize.attempt]
+            self.state.mark_stopping(resize.attempt, resize.job)
+            how = Resumption(running.pool, resize.tasks, resize.left_milli)
+            self.state.resume(running.job, how)
         for preemption in plan.preemptions:
             self.state.mark_stopping(preemption.victim)
         self.state.remember(plan)
@@ -170,7 +176,12 @@ class World:
     def start(self, placement: Placement) -> AttemptId:
         """Start what a placement says."""
         queued, left = self.jobs[placement.job]
-        if left > 1:
+        self.state.resume(placement.job, None)
+        if placement.part:
+            pass
+        elif is_resizable(queued.spec):
+            self.state.set_available(placement.job, 0)
+        elif left > 1:
             self.jobs[placement.job] = (queued, left - 1)
             self.state.set_available(placement.job, left - 1)
         else:
@@ -180,7 +191,7 @@ class World:
             queued.job, placement.pool, placement.nodes, spec=spec, seq=queued.seq,
             accelerator=placement.accelerator, chips_milli=placement.accelerator_milli,
             expected_end_ms=placement.expected_end_ms, end_basis=placement.end_basis,
-            groups=placement.groups,
+            groups=placement.groups, left_milli=placement.left_milli,
         )  # fmt: skip
 
     def run(
@@ -197,7 +208,8 @@ class World:
             PoolId(pool), nodes, needs, self.now_ms, preemptible=spec.preemptible,
             min_run_ms=spec.min_run_ms, exclusive=spec.exclusive, inputs=spec.inputs,
             grace_ms=spec.grace_ms, checkpoint_ms=spec.checkpoint_ms,
-            labels=tuple(sorted(spec.labels.items())), **fields,
+            labels=tuple(sorted(spec.labels.items())),
+            resizable=spec if is_resizable(spec) else None, **fields,
         )  # fmt: skip
         self.state.start(self.live[attempt])
         return attempt
@@ -226,6 +238,12 @@ class World:
         del self.live[attempt]
         self.state.release(attempt)
 
+    def stop(self, attempt: AttemptId) -> None:
+        """End an attempt that was told to stop; its job waits again."""
+        job = self.live[attempt].job
+        self.end(attempt)
+        self.state.set_available(job, 1)
+
     def pass_time(self, pass_ms: int) -> None:
         """Move on and end what was expected to end by then."""
         self.now_ms += pass_ms
@@ -241,6 +259,11 @@ class World:
     def why(self, job: JobId) -> Deferral:
         """Why a job waits."""
         return self.state.why(job, self.now_ms)
+
+
+def is_resizable(spec: JobSpec) -> bool:
+    """Whether an attempt of a job may be resized."""
+    return spec.elastic is not None and spec.elastic.resize
 
 
 def placed(plan: Plan) -> list[tuple[str, str]]:
