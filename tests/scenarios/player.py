@@ -12,13 +12,22 @@ import msgspec
 import yaml
 
 from hutong.model.ids import AttemptId, JobId
-from hutong.model.job import DataInput, DomesticRule, Objective, Preferences, Workload
+from hutong.model.job import (
+    Commercial,
+    DataInput,
+    DomesticRule,
+    Objective,
+    Preferences,
+    Terms,
+    Workload,
+)
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 from hutong.model.supply import Energy, NodeCondition, PriceBook, SoftwareVersion
 from hutong.scheduler.plan import Candidate, Deferral, Explanation, Placement, Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SiteStatus
-from tests.unit.scheduler.worlds import ArraySpec, World, link
+from tests.unit.scheduler.markets import Market
+from tests.unit.scheduler.worlds import ArraySpec, link
 
 HERE = Path(__file__).parent
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -49,7 +58,7 @@ class Player:
     def __init__(self, scenario: dict[str, Any]) -> None:
         profile = PROFILES[scenario.get("profile", "fair")]
         self.scenario = scenario
-        self.world = World(msgspec.structs.replace(profile, **scenario.get("settings", {})))
+        self.world = Market(msgspec.structs.replace(profile, **scenario.get("settings", {})))
         self.began_ms = self.world.now_ms
         self.jobs: dict[str, JobId] = {}
         self.attempts: dict[str, AttemptId] = {}
@@ -77,6 +86,8 @@ class Player:
             self.world.site(site, **given)
             for pool, shape in fields["pools"].items():
                 self._pool(f"{site}/{pool}", dict(shape))
+            for pool, shape in fields.get("offers", {}).items():
+                self._offer(f"{site}/{pool}", dict(shape))
             for node, condition in fields.get("conditions", {}).items():
                 self.world.node(f"{site}/{node}", NodeCondition(condition))
             self.world.status(site, SiteStatus(fields.get("status", "ready")))
@@ -94,6 +105,12 @@ class Player:
         fields["software"] = tuple(SoftwareVersion(n, str(v)) for n, v in software.items())
         fields["boot_ms"] = to_ms(fields.pop("boot", "0s"))
         self.world.pool(path, **fields)
+
+    def _offer(self, path: str, fields: dict[str, Any]) -> None:
+        fields["terms"] = Terms(fields.pop("terms", "on-demand"))
+        fields["boot_s"] = to_ms(fields.pop("boot", "0s")) // 1_000
+        fields["revoked_milli_per_hour"] = round(fields.pop("revoked_per_hour", 0) * 1_000)
+        self.world.offer(path, **fields)
 
     def _run(self, name: str, fields: dict[str, Any]) -> None:
         given = dict(fields)
@@ -131,6 +148,13 @@ class Player:
             if "prefer" in given:
                 wanted = {kind: tuple(names) for kind, names in given.pop("prefer").items()}
                 given["preferences"] = Preferences(**wanted)
+            if "commercial" in given:
+                rule = given["commercial"]
+                after_ms = to_ms(rule["after"]) if "after" in rule else None
+                terms = tuple(Terms(name) for name in rule.get("terms", ()))
+                given["commercial"] = Commercial(after_ms=after_ms, terms=terms)
+            if "saves" in given:
+                given["checkpoint_ms"] = to_ms(given.pop("saves"))
             if "workload" in given:
                 given["workload"] = Workload(given["workload"])
             for many in ("regions", "jurisdictions", "sites", "pools", "owners", "exclude_sites"):
@@ -144,6 +168,8 @@ class Player:
             self.world.end(self.attempts[name])
         for name in event.get("runs", []):
             self.world.state.note_progress(self.attempts[name], self.world.now_ms, 0)
+        for pool in event.get("revokes", []):
+            self.world.revoke(pool)
         self._links(event.get("links", []))
         self._submit(event.get("jobs", {}))
         self.world.pass_time(to_ms(event.get("after", "0s")))
@@ -177,6 +203,12 @@ class Player:
             lines.append(
                 f"  reserve {held.pool} from {self._time(held.start_ms)} for {held.job}{tasks}"
             )
+        for scaling in plan.scalings:
+            if scaling.away:
+                gone = ", ".join(scaling.away)
+                lines.append(f"  give back {gone}: {scaling.nodes} of {scaling.pool} left")
+            else:
+                lines.append(f"  ask for {scaling.nodes} of {scaling.pool} for {scaling.job}")
         for deferral in plan.deferrals:
             lines += self._waits(deferral)
         shares = ", ".join(f"{tenant} {share}" for tenant, share in plan.shares_milli.items())
