@@ -69,6 +69,8 @@ def job_requeued(ground: Ground, event: ev.JobRequeued, entry: ev.Entry) -> None
     else:
         ground.end_resumption(job)
     job.elements.give_back(element)
+    if job.elements.queued() == 1:
+        job.asked_ms = entry.at_ms
     job.reason = event.reason
     if job.is_array:
         ground.show_array_state(job)
@@ -119,6 +121,8 @@ def job_ended(ground: Ground, event: ev.JobEnded, entry: ev.Entry) -> None:
         waiting_job = state.jobs.get(waiting_id)
         if waiting_job is not None:
             waiting_job.waits_on.pop(job.id, None)
+            if not waiting_job.waits_on:
+                waiting_job.asked_ms = entry.at_ms
             ground.refresh(waiting_job)
     ground.changes.job(job)
     ground.archive(job)

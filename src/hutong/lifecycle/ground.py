@@ -66,12 +66,15 @@ class Ground:
         """Put a job into the scheduler's queue, at the place its number gives it."""
         queued = QueuedJob(job.id, job.number, job.spec, job.submitted_ms)
         self.scheduler.enqueue(queued, job.startable())
-        if job.waits_on or job.spec.not_before_ms or job.spec.array:
+        if job.waits_on or job.spec.not_before_ms or job.spec.array or job.asked_ms:
             self.refresh(job)
 
     def refresh(self, job: Job) -> None:
         """Tell the scheduler what of a job could start now, and what holds it if nothing."""
         array = job.spec.array
+        asked_ms = max(job.asked_ms, job.spec.not_before_ms)
+        if asked_ms:
+            self.scheduler.note_asked(job.id, asked_ms)
         if job.waits_on:
             self.scheduler.hold(job.id, AwaitsJobs(tuple(job.waits_on)))
         elif job.spec.not_before_ms > self.clock_ms:

@@ -27,7 +27,8 @@ class Job(msgspec.Struct):
 
     `unsettled` counts its attempts that are live, or lost and not yet told of. `parts` are the live
     parts of elements that are split over sites, of which `elements.live` names one; `failed_part`
-    why the first of them failed. `resume` is how a gang that was resized goes on.
+    why the first of them failed. `resume` is how a gang that was resized goes on. From `asked_ms`
+    on it could start (again), where that is not when it was handed in.
     """
 
     id: JobId
@@ -54,6 +55,7 @@ class Job(msgspec.Struct):
     parts: dict[int, list[AttemptId]] = {}
     failed_part: dict[int, EndedReason] = {}
     resume: Resumption | None = None
+    asked_ms: int = 0
 
     @property
     def is_array(self) -> bool:

@@ -40,6 +40,11 @@ def rank_of(name: str, classes: tuple[ClassRule, ...]) -> int:
     return len(classes)
 
 
+def bound_of(name: str, classes: tuple[ClassRule, ...]) -> int:
+    """Within how many milliseconds a job of a class is placed or told why not; 0 is no bound."""
+    return next((max(rule.bound_ms, 0) for rule in classes if rule.name == name), 0)
+
+
 def weaker_from(name: str, classes: tuple[ClassRule, ...]) -> int | None:
     """The rank from which on a class may evict, always after its own; None where it may not."""
     for rank, rule in enumerate(classes):

@@ -90,6 +90,44 @@ class WouldDelayReserved(Reason, frozen=True, tag="waiting.reserved"):
         return f"It would delay job {self.holder}, which comes first and holds a reservation."
 
 
+class MakingRoom(Reason, frozen=True, tag="waiting.making_room"):
+    """Attempts are being stopped so that it can start. Each is gone after its grace at the latest.
+
+    `gone_in_ms` counts from the cycle that says so.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = _ENDINGS
+    attempts: int
+    gone_in_ms: int
+
+    def sentence(self) -> str:
+        within = f"within {self.gone_in_ms / 1000:g} s" if self.gone_in_ms else "any moment"
+        return f"{self.attempts} attempt(s) are being stopped to make room, and are gone {within}."
+
+
+class NoRoomToMake(Reason, frozen=True, tag="waiting.protected"):
+    """No room can be made for it. The attempts in its way are counted by what protects them.
+
+    `not_enough` may be stopped, but would not make room on any one site.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = _ENDINGS
+    same_class: int
+    not_preemptible: int
+    minimum_run: int
+    not_enough: int
+
+    def sentence(self) -> str:
+        counts = (
+            (self.same_class, "of a class that it may not stop"),
+            (self.not_preemptible, "not preemptible"),
+            (self.minimum_run, "within their guaranteed time"),
+            (self.not_enough, "not enough on any one site"),
+        )
+        told = ", ".join(f"{count} {what}" for count, what in counts if count)
+        return f"No room can be made for it: of the attempts in its way {told or 'none may go'}."
+
+
 class CycleFull(Reason, frozen=True, tag="waiting.cycle_full"):
     """The plan of this cycle was full before its turn came."""
 
@@ -481,6 +519,8 @@ WaitReason = (
     | BusyPools
     | BehindOthers
     | WouldDelayReserved
+    | MakingRoom
+    | NoRoomToMake
     | CycleFull
     | OverQuota
     | BorrowLimit

@@ -290,6 +290,8 @@ class Demand:
         self.elements = 0
         self.order = "fair"
         self.passed_over: dict[int, Shape] = {}
+        self.asked: dict[JobId, int] = {}
+        """When a job could first start, where that is not when it was handed in."""
         """Shapes that the last cycle passed over, by number."""
         self._numbers: dict[tuple[str, str], int] = {}
         self._next = 0

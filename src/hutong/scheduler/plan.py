@@ -100,6 +100,27 @@ class Preemption(msgspec.Struct, frozen=True):
     tenant: str = ""
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """By when a blocked job is placed, whose class has a bound, or why it is not.
+
+    `by_ms` is what its class says, from when it could first start. `promised_ms` is when its room
+    is certain to be free: what stops for it is gone then, or what runs has reached its limit; 0
+    where nothing is certain. Its tasks begin at `ready_ms`: inputs have come and nodes booted. The
+    bound is kept where `promised_ms` is not later than `by_ms`; `reason` says what it waits for.
+    """
+
+    job: JobId
+    by_ms: int
+    promised_ms: int = 0
+    ready_ms: int = 0
+    reason: WaitReason | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is certain to be placed in time."""
+        return 0 < self.promised_ms <= self.by_ms
+
+
 class Reservation(msgspec.Struct, frozen=True):
     """Hold capacity of a pool for a blocked job at the head, from `start_ms` on."""
 
@@ -140,7 +161,7 @@ class Deferral(msgspec.Struct, frozen=True):
     `start_ms` is the expected start of the group's head, 0 where nobody can tell, and `basis` says
     in one word what it rests on (`limits`, `estimates`, `none`). `spacing_ms` is about how long
     after one job of the group the next one starts. `group` is a name of the group that stays the
-    same from cycle to cycle and from hub to hub.
+    same from cycle to cycle and from hub to hub. `bound` is told where one job is asked about.
     """
 
     group: int
@@ -150,6 +171,7 @@ class Deferral(msgspec.Struct, frozen=True):
     basis: str
     explanation: Explanation
     spacing_ms: int = 0
+    bound: Bound | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -174,6 +196,7 @@ class Plan(msgspec.Struct, frozen=True):
     domestic_milli: int = 0
     look_again_ms: int = 0
     passed_over: int = 0
+    bounds: tuple[Bound, ...] = ()
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -11,19 +11,22 @@ its node then tells of a node that shrank before, not of a mistake.
 
 from collections.abc import Iterable
 
+import msgspec
+
 from hutong.model.calendar import Booking
 from hutong.model.catalogue import Link
+from hutong.model.classes import bound_of
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import QuotaWindow, Tenant, TenantShare, WindowSums
 from hutong.scheduler.audit import audit
 from hutong.scheduler.calendar import Calendar, choose, taken_by
-from hutong.scheduler.demand import Demand, Entry
+from hutong.scheduler.demand import Demand, Entry, Group
 from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.forecast import Forecast
 from hutong.scheduler.match import Matcher
-from hutong.scheduler.plan import Deferral, Explanation, Plan
+from hutong.scheduler.plan import Bound, Deferral, Explanation, Plan
 from hutong.scheduler.records import (
     AcceleratorCatalog,
     QueuedJob,
@@ -52,6 +55,7 @@ class SchedulerState:
         self._transfers = self._matcher.transfers
         self._calendar = Calendar()
         self._deferrals: dict[int, Deferral] = {}
+        self._bounds: dict[JobId, Bound] = {}
         self._forecast: Forecast | None = None
         self._truncated_at = 0
         self._making_room: dict[AttemptId, JobId] = {}
@@ -203,8 +207,13 @@ class SchedulerState:
         """Keep a job from starting, for the reason given, until it is called again with None."""
         self._demand.hold(job, reason)
 
+    def note_asked(self, job: JobId, since_ms: int) -> None:
+        """Say since when a waiting job could start, where that is not when it was handed in."""
+        self._demand.asked[job] = since_ms
+
     def dequeue(self, job: JobId) -> None:
         """Forget a waiting job."""
+        self._demand.asked.pop(job, None)
         self._demand.drop(job)
 
     def queued_count(self) -> int:
@@ -302,6 +311,7 @@ class SchedulerState:
         if not plan.truncated:
             self._deferrals.clear()
         self._forecast = None
+        self._bounds = {bound.job: bound for bound in plan.bounds}
         self._deferrals.update({deferral.group: deferral for deferral in plan.deferrals})
         self._truncated_at = len(plan.placements) if plan.truncated else 0
         for preemption in plan.preemptions:
@@ -332,7 +342,7 @@ class SchedulerState:
             return _plain(group.name, job, ArrayLimit(limit) if limit else NotConsidered())
         known = self._deferrals.get(group.name)
         if known is not None:
-            return self._behind(known, entry, now_ms)
+            return self._bounded(self._behind(known, entry, now_ms), entry, group)
         if self._demand.passed_over.get(entry.shape) is group.shape:
             if self._forecast is None:
                 self._forecast = Forecast(self.snapshot(now_ms), self._matcher.profile)
@@ -355,6 +365,17 @@ class SchedulerState:
             known.group, entry.job, reasons, start_ms, known.basis, known.explanation,
             known.spacing_ms,
         )  # fmt: skip
+
+    def _bounded(self, deferral: Deferral, entry: Entry, group: Group) -> Deferral:
+        """Add the bound that the last plan stated; a job behind others has only its time."""
+        bound = self._bounds.get(entry.job)
+        if bound is None:
+            bound_ms = bound_of(group.priority, self._matcher.profile.classes)
+            if not bound_ms:
+                return deferral
+            asked_ms = self._demand.asked.get(entry.job, entry.submitted_ms)
+            bound = Bound(entry.job, asked_ms + bound_ms, reason=deferral.reasons[-1])
+        return msgspec.structs.replace(deferral, bound=bound)
 
     def validate(self) -> None:
         """Raise AssertionError with facts unless every account adds up."""

@@ -39,7 +39,7 @@ _SCANS_MAX = 24
 class Survey:
     """One option's pool with its candidates. `base` and `every` are tasks by row: before, after.
 
-    `rows` are those where something is to be gained.
+    `rows` are those where something is to be gained. `reserved` is what earlier reservations keep.
     """
 
     def __init__(self, board: Board, option: Option, tasks: int, mandate: Mandate) -> None:
@@ -49,6 +49,7 @@ class Survey:
         self.tasks = tasks
         self.now_ms = board.now_ms
         self.lane: Lane = board.lane(option.columns)
+        self.reserved: Reserved | None = self.lane.reserved
         slots = self.slots = self.lane.live.slots
         stopping = slots.stopping[: slots.size].copy()
         stopping[self.lane.evicted] = True
@@ -66,11 +67,6 @@ class Survey:
         self._victims: dict[int, Victim | None] = {}
         self._scans = 0
         self._sorted: tuple[Rows, Rows] | None = None
-
-    @property
-    def reserved(self) -> Reserved | None:
-        """What earlier reservations keep."""
-        return self.lane.reserved
 
     def capacity(self, room: Room) -> Ints:
         """How many tasks each row holds, at most all."""
