@@ -109,6 +109,8 @@ LIMITS = {
     "CLOCK_SKEW_MS": "How far a site's clock may be off; a time beyond that is cut to it.",
     "SILENT_AFTER_MS": "After this long without a word a site gets no new work.",
     "HEARTBEAT_MS": "How often an agent speaks when it has nothing to say.",
+    "BOOKINGS": "Bookings of one hub that are not over.",
+    "BOOKING_NOTE_CHARS": "Characters of a booking's note.",
     "CHECKPOINT_GAP_MS": "Of one attempt a checkpoint is written down this often at most.",
     "DEFAULT_GRACE_MS": "From SIGTERM to SIGKILL, unless the job says otherwise.",
     "BOOKINGS": "Bookings in the calendar.",

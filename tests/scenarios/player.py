@@ -70,6 +70,8 @@ class Player:
             self.world.tenant(tenant, **fields)
         for name, fields in self.scenario.get("running", {}).items():
             self._run(name, fields)
+        for name, fields in self.scenario.get("bookings", {}).items():
+            self._book(name, fields)
         self._submit(self.scenario.get("jobs", {}))
         lines = self._cycle()
         for event in self.scenario.get("then", []):
@@ -121,6 +123,12 @@ class Player:
         self.world.now_ms -= ran_ms
         self.attempts[name] = self.world.runs(given.pop("node"), **given)
         self.world.now_ms += ran_ms
+
+    def _book(self, name: str, fields: dict[str, Any]) -> None:
+        given = dict(fields)
+        from_ms, for_ms = to_ms(given.pop("from", "0s")), to_ms(given.pop("for"))
+        many = {key: tuple(given.pop(key, ())) for key in ("tenants", "nodes")}
+        self.world.book(name, given.pop("at"), from_ms=from_ms, for_ms=for_ms, **many, **given)
 
     def _submit(self, jobs: dict[str, Any]) -> None:
         for name, fields in jobs.items():
