@@ -60,7 +60,7 @@ class PoolFacts:
         self.mem = np.array([columns.mem_total for columns in order], np.int64)
         self.chips = np.array([_whole_chips(columns) for columns in order], np.int64)
         self.chip_max = np.array([_largest_chip(columns) for columns in order], np.int64)
-        self.nodes = np.array([_nodes_at_most(columns) for columns in order], np.int64)
+        self.nodes = np.array([nodes_at_most(columns) for columns in order], np.int64)
         self.offers = any(columns.offer is not None for columns in order)
         self._rack_nodes = np.array([_largest_domain(columns, 1) for columns in order], np.int64)
         self._spine_nodes = np.array([_largest_domain(columns, 2) for columns in order], np.int64)
@@ -147,7 +147,7 @@ def _largest_domain(columns: PoolColumns, depth: int) -> int:
     Where one level is named it stands for both; where none is, a node is a place of its own.
     """
     if not columns.domains or not columns.ids:
-        return min(_nodes_at_most(columns), 1)
+        return min(nodes_at_most(columns), 1)
     return int(np.bincount(columns.domains[-min(depth, len(columns.domains))]).max())
 
 
@@ -169,7 +169,7 @@ def _meter(site: Site | None, columns: PoolColumns, watts: dict[str, int]) -> Me
     )  # fmt: skip
 
 
-def _nodes_at_most(columns: PoolColumns) -> int:
+def nodes_at_most(columns: PoolColumns) -> int:
     """How many nodes a pool can have: an offer as many as its provider would start."""
     most = columns.offer.nodes_max if columns.offer is not None else 0
     return max(len(columns.ids), most)

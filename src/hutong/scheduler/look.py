@@ -6,6 +6,7 @@ cycle, and once all are, the shape is blocked and not looked at again.
 
 from hutong.scheduler.board import Board, Fitting
 from hutong.scheduler.estimate import Outcome
+from hutong.scheduler.facts import nodes_at_most
 from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
 from hutong.scheduler.gang_room import LaidFitting
 from hutong.scheduler.match import Match, Option
@@ -85,7 +86,9 @@ class Look:
             in_time = [option for option in self.options if option.latest_ms >= now_ms]
             pools = {option.columns.index for option in in_time}
             nodes = {
-                o.columns.index: len(o.columns.ids) for o in late if o.columns.index not in pools
+                o.columns.index: nodes_at_most(o.columns)
+                for o in late
+                if o.columns.index not in pools
             }
             self.options = in_time
             self.filtered = {**self.filtered, DEADLINE: sum(nodes.values())}
