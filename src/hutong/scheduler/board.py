@@ -6,14 +6,14 @@ reservations, evictions) changes the board alone. Room on the board only ever sh
 take, reservations bar, and what evictions free is at once reserved for whom they make room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from hutong.model.ids import JobId
 from hutong.scheduler.added import AddedShares, described
 from hutong.scheduler.calendar import BookedHold, Calendar, Gate
-from hutong.scheduler.columns import Mask, Need, PoolColumns, Rows
+from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import (
     NO_MASK,
     Index,
@@ -26,6 +26,7 @@ from hutong.scheduler.fit import (
     vector_for,
 )
 from hutong.scheduler.gang_layout import fitting
+from hutong.scheduler.kernels import layout
 from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest, first_rows
@@ -40,7 +41,7 @@ class Lane:
 
     __slots__ = (
         "_gate", "_index", "_kept", "added", "ahead", "closed_by", "columns", "evicted", "free",
-        "free_version", "holds", "live", "outlook", "owned", "rough", "trail",
+        "free_version", "guesses", "holds", "live", "outlook", "owned", "rough", "trail",
     )  # fmt: skip
 
     def __init__(self, columns: PoolColumns, gate: Gate) -> None:
@@ -58,6 +59,7 @@ class Lane:
         self.free = (0, 0, 0)
         self.free_version = -1
         self.ahead = [0, 0, 0]
+        self.guesses: dict[tuple[Need, int, int], int] = {}
         self.closed_by: JobId | None = None
         self.trail: tuple[tuple[Need, int, int], ...] = ()
 
@@ -155,7 +157,7 @@ class Fitting:
         self._option = option
         self._tasks = tasks
         self._end_ms = board.now_ms + option.ready_ms + option.bound_ms
-        self._need = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
+        self._need = vector_of(option, tasks)
         self._allowed: Mask = NO_MASK
         self._fence: PoolFence | None = None
         self.exhausted = False
@@ -286,10 +288,23 @@ class Board:
             lane = self._lanes[columns.index] = Lane(columns, self.gate)
         return lane
 
+    def first_guess(
+        self, option: Option, tasks: int, guess: Callable[["Board", Option, int], tuple[int, str]]
+    ) -> int:  # fmt: skip
+        """When a gang is expected to start on a pool, as guessed when a cycle first asked."""
+        guesses = self.lane(option.columns).guesses
+        key = (option.need, tasks, option.run_ms)
+        known = guesses.get(key)
+        if known is None:
+            known = guesses[key] = guess(self, option, tasks)[0]
+        return known
+
     def fits_now(self, option: Option, tasks: int) -> int:
         """How many tasks of a gang an option's pool holds now, reservations apart, at most all."""
         lane = self.lane(option.columns)
-        key = (option.need, tasks, option.within if option.laid else "count")
+        if not option.laid:
+            return lane.index.fitting(vector_of(option, tasks))
+        key = (option.need, tasks, option.within)
         known = None if lane.owned else lane.live.memo.get(key)
         if known is not None and known[0] == lane.live.version:
             return int(known[1])
@@ -388,6 +403,15 @@ class Board:
         kept = Outlook(lane.live, self.now_ms, None, None)
         remember(lane.live, "outlook", kept)
         return kept
+
+
+def vector_of(option: Option, tasks: int) -> Ints:
+    """The need of a gang as the kernels take it, kept with the option."""
+    known = option.vector
+    if known is None or known[layout.NEED_TASKS] != tasks:
+        known = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
+        option.vector = known
+    return known
 
 
 def remember(columns: PoolColumns, key: object, value: object) -> None:

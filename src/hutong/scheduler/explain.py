@@ -55,7 +55,7 @@ def candidate_now(look: Look, option: Option, board: Board, profile: Profile) ->
     if fitting < tasks and is_sooner_started(option, board, tasks):
         return started_candidate(look, option, board, profile)
     if fitting < tasks:
-        start_ms = rough_start(board, option, tasks).start_ms
+        start_ms = board.first_guess(option, tasks, rough_start)
     score = option.score_at(start_ms - board.now_ms, look.shape, profile)
     return option.candidate(
         start_ms=start_ms, score=score, tasks_fitting=fitting, now_ms=board.now_ms
@@ -79,8 +79,10 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
     found.sort()
     candidates = tuple(
         look.options[at].candidate(
-            start_ms=start.start_ms, score=score,
-            tasks_fitting=look.fits_now(look.options[at]), now_ms=board.now_ms,
+            start_ms=start.start_ms,
+            score=score,
+            tasks_fitting=look.fits_now(look.options[at]),
+            now_ms=board.now_ms,
         )
         for score, at, start in found[: profile.candidates_count]
     )
@@ -102,9 +104,7 @@ def is_sooner_started(option: Option, board: Board, tasks: int) -> bool:
     return lacks_nodes(option) or start_ms < rough_start(board, option, tasks).start_ms
 
 
-def started_candidate(
-    look: Look, option: Option, board: Board, profile: Profile
-) -> Candidate:
+def started_candidate(look: Look, option: Option, board: Board, profile: Profile) -> Candidate:
     """An option on an offer whose nodes would have to be started."""
     start_ms, nodes, cost = start_of(option, board.now_ms)
     score = option.score_at(start_ms - board.now_ms, look.shape, profile)

@@ -137,6 +137,11 @@ class Index:
             )
         )
 
+    def fitting(self, need: Ints) -> int:
+        """How many tasks of a gang the rows hold together, at most all."""
+        columns = self.columns
+        return int(active().nodes.fitting(columns.node, columns.chips, self._where, need))
+
     def sweep(self, needs: Ints, numbers: NDArray[np.int32], maybe: Mask) -> None:
         """Set `maybe` at the number of every need that may fit: the rest surely do not."""
         columns = self.columns

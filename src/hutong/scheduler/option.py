@@ -14,7 +14,7 @@ finish alone, weight 1000 by the cost alone, and equal scores go to the earlier 
 from hutong.model.job import Layout, Level, Objective
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
 from hutong.scheduler.claim import Claim
-from hutong.scheduler.columns import Need, PoolColumns
+from hutong.scheduler.columns import Ints, Need, PoolColumns
 from hutong.scheduler.energy import Burden
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
@@ -78,7 +78,7 @@ class Option:
         "claim", "columns", "cost_microcny", "domestic", "domestic_milli", "haul", "laid",
         "latest_ms", "layout", "model", "need", "nodes_needed", "preferred_milli", "rate",
         "ready_ms", "risk_ms", "run_ms", "score", "span_ms", "speed_milli", "tasks_per_node",
-        "within",
+        "vector", "within",
     )  # fmt: skip
 
     columns: PoolColumns
@@ -107,6 +107,7 @@ class Option:
     burden: Burden
     preferred_milli: int
     domestic_milli: int
+    vector: Ints | None
 
     def weigh(self, weights: Weights) -> None:
         """Work out its score from its parts; all but the score are there."""

@@ -366,6 +366,20 @@ def gather(
 
 
 @kernel
+def fitting(node: Ints, chips: Small, where: Codes, need: Ints) -> int:
+    """How many tasks of a gang the rows hold together, at most all."""
+    found = 0
+    for head in range(node.shape[0] + need[NEED_CHIPS], where.shape[1]):
+        row = where[NEXT, head]
+        while row != head:
+            found += holds(node, chips, need, row)
+            if found >= need[NEED_TASKS]:
+                return int(need[NEED_TASKS])
+            row = where[NEXT, row]
+    return found
+
+
+@kernel
 def sweep(
     node: Ints, chips: Small, where: Codes, count: Codes, needs: Ints, numbers: Codes, maybe: Mask
 ) -> None:  # fmt: skip
