@@ -84,6 +84,8 @@ def _wait(
     if start_ms != UNKNOWN_MS:
         start_ms += behind * deferral.spacing_ms
     reserved = next((r for r in cycle.reservations if r.job == PREVIEWED), None)
+    if reserved is not None and behind:
+        start_ms = reserved.start_ms
     candidates = deferral.explanation.candidates
     pool = PoolId("")
     if reserved is not None:

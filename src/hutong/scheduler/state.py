@@ -58,6 +58,7 @@ class SchedulerState:
         self._bounds: dict[JobId, Bound] = {}
         self._forecast: Forecast | None = None
         self._truncated_at = 0
+        self._reserved: dict[JobId, int] = {}
         self._making_room: dict[AttemptId, JobId] = {}
         self._preempting: dict[JobId, int] = {}
         self._resuming: dict[JobId, Resumption] = {}
@@ -314,6 +315,7 @@ class SchedulerState:
         self._bounds = {bound.job: bound for bound in plan.bounds}
         self._deferrals.update({deferral.group: deferral for deferral in plan.deferrals})
         self._truncated_at = len(plan.placements) if plan.truncated else 0
+        self._reserved = {held.job: held.start_ms for held in reversed(plan.reservations)}
         for preemption in plan.preemptions:
             self._note_room(preemption.victim, preemption.job)
         for resize in plan.resizes:
@@ -359,7 +361,9 @@ class SchedulerState:
             others = tuple(r for r in reasons if not isinstance(r, BehindOthers))
             reasons = (*others, BehindOthers(earlier + ahead))
         start_ms = known.start_ms
-        if start_ms != UNKNOWN_MS:
+        if ahead and entry.job in self._reserved:
+            start_ms = max(self._reserved[entry.job], now_ms)
+        elif start_ms != UNKNOWN_MS:
             start_ms = max(start_ms + ahead * known.spacing_ms, now_ms)
         return Deferral(
             known.group, entry.job, reasons, start_ms, known.basis, known.explanation,

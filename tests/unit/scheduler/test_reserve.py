@@ -248,3 +248,52 @@ def test_a_reservation_is_worked_out_again_when_what_runs_has_changed() -> None:
     world.end(first)
     world.runs("bj/gpu-0", chips=8, ends_in_ms=HOUR_MS)
     assert world.cycle().reservations[0].start_ms == world.now_ms + 20 * MINUTE_MS
+
+
+def conservative_queue() -> tuple[World, list[str]]:
+    """Three jobs of one shape and one of another between them, on two busy nodes."""
+    world = World("conservative").pool("bj/gpu", nodes=2, chips=8)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=10 * MINUTE_MS)
+    world.runs("bj/gpu-1", chips=8, ends_in_ms=20 * MINUTE_MS)
+    first = world.job(chips(8), time_limit_ms=HOUR_MS)
+    between = world.job(chips(7), time_limit_ms=HOUR_MS)
+    rest = [world.job(chips(8), time_limit_ms=HOUR_MS) for _ in range(2)]
+    return world, [first, between, *rest]
+
+
+def test_conservative_backfill_reserves_in_the_order_of_jobs_and_not_of_groups() -> None:
+    world, jobs = conservative_queue()
+    plan = world.step()
+    assert [r.job for r in plan.reservations] == jobs
+    starts = [r.start_ms - world.now_ms for r in plan.reservations]
+    assert starts == [10 * MINUTE_MS, 20 * MINUTE_MS, 70 * MINUTE_MS, 80 * MINUTE_MS]
+    assert [world.why(job).start_ms - world.now_ms for job in jobs] == starts
+
+
+def test_a_preview_under_conservative_backfill_tells_the_jobs_own_reservation() -> None:
+    world, _ = conservative_queue()
+    seen = world.preview(chips(8), time_limit_ms=HOUR_MS)
+    job = world.job(chips(8), time_limit_ms=HOUR_MS)
+    world.step()
+    assert seen.start_ms == world.why(job).start_ms == world.now_ms + 130 * MINUTE_MS
+
+
+def test_each_class_has_its_heads_reservation_however_many_wait_before_it() -> None:
+    world = World(profile(reservations_count=3, preemption=False)).pool("bj/gpu", chips=8)
+    world.runs("bj/gpu-0", chips=8)
+    for at in range(4):
+        world.job(chips(8), cpu=1 + at, priority="high")
+    normal = world.job(chips(8), priority="normal")
+    low = world.job(chips(8), priority="low")
+    reserved = [r.job for r in world.cycle().reservations]
+    assert reserved == ["j2", normal, low]
+
+
+def test_a_later_head_is_planned_into_the_hole_before_an_earlier_ones_start() -> None:
+    world = World(profile(better_wait_ms=0)).pool("bj/gpu", nodes=2, chips=8)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=10 * MINUTE_MS)
+    world.runs("bj/gpu-1", chips=8, ends_in_ms=60 * MINUTE_MS)
+    wide = world.job(chips(8), tasks=2, time_limit_ms=HOUR_MS)
+    narrow = world.job(chips(8), time_limit_ms=50 * MINUTE_MS)
+    starts = {r.job: r.start_ms - world.now_ms for r in world.cycle().reservations}
+    assert starts == {wide: HOUR_MS, narrow: 10 * MINUTE_MS}
