@@ -96,7 +96,9 @@ class Reference:
         for node in self.nodes.values():
             node.give(attempt)
 
-    def mark_stopping(self, attempt: AttemptId) -> None:
+    def mark_stopping(
+        self, attempt: AttemptId, makes_room_for: JobId | None = None, gone_ms: int = 0
+    ) -> None:
         if attempt in self.running:
             self.running[attempt] = msgspec.structs.replace(self.running[attempt], stopping=True)
 
