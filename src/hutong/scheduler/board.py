@@ -275,9 +275,11 @@ class Board:
     With `in_order` jobs take the first nodes that hold them rather than the tightest.
     """
 
-    def __init__(self, now_ms: int, calendar: Calendar, *, in_order: bool = False) -> None:
+    def __init__(
+        self, now_ms: int, calendar: Calendar | None = None, *, in_order: bool = False
+    ) -> None:
         self.now_ms = now_ms
-        self.gate = Gate(calendar, now_ms)
+        self.gate = Gate(calendar or Calendar(), now_ms)
         self.in_order = in_order
         self._lanes: dict[int, Lane] = {}
 
