@@ -138,6 +138,12 @@ EXAMPLES: dict[str, object] = {
     "tasks_after": 12,
     "attempt": "k3v9qa-j42-1",
     "ends_ms": 1_793_340_000_000,
+    "attempts": 2,
+    "gone_in_ms": 10_000,
+    "same_class": 3,
+    "not_preemptible": 1,
+    "minimum_run": 0,
+    "not_enough": 4,
 }
 # The same field means something else in these.
 EXAMPLES_BY_REASON: dict[str, dict[str, object]] = {

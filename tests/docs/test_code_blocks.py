@@ -27,6 +27,7 @@ from hutong.connectors.local.sitefile import parse_site_file
 from hutong.sim.cli import app as simulate
 from tests.docs.pages import ROOT, Block, Page, all_pages
 
+NOW_MS = 1_795_000_000_000
 LANGUAGES = {"console", "sh", "python", "yaml", "bash", "json", "mermaid", "text", ""}
 # Beside `hutong` and `make`, a newcomer's shell may be asked for no more than these.
 PLAIN = {"cat", "cd", "cp", "curl", "echo", "export", "git", "jq", "kill", "ls", "mkdir", "pip",
@@ -149,7 +150,7 @@ def test_every_yaml_block_is_what_it_looks_like(block: Block) -> None:
     if "site" in keys and "pools" in keys:
         assert parse_site_file(block.body.encode(), block.place).inventory.nodes
     elif {"run", "command"} & set(keys) or "kind" in keys:
-        assert read_jobs(block.body, block.place, attach=empty_file).jobs
+        assert read_jobs(block.body, block.place, attach=empty_file, now_ms=NOW_MS).jobs
     else:
         assert list(yaml.safe_load_all(block.body))
 

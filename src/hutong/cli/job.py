@@ -14,6 +14,7 @@ from hutong.client.client import Client
 from hutong.model.errors import refuse
 from hutong.model.job import JobSpec
 from hutong.model.limits import LIST_ROWS
+from hutong.model.resources import TaskNeeds
 from hutong.wire.api import AttemptView, ElementView, JobDetail, JobView, StoryLine
 
 # What a person can take in; --json has all.
@@ -140,14 +141,21 @@ def _summary(view: JobView, spec: JobSpec, now: int) -> None:
     )
 
 
-def _asked_for(spec: JobSpec) -> None:
-    needs = spec.needs
-    tasks = f"{spec.tasks} x " if spec.tasks > 1 else ""
+def _each(needs: TaskNeeds) -> str:
+    """What one task gets, in a few words."""
     chips = " or ".join(
         f"{human.count(need.count_milli)} {need.model}" for need in needs.accelerators
     )
-    chips = f", {chips}" if chips else ""
-    memory = human.memory(needs.memory_mib)
+    size = f"{human.count(needs.cpu_milli)} CPU, {human.memory(needs.memory_mib)}"
+    return f"{size}, {chips}" if chips else size
+
+
+def _asked_for(spec: JobSpec) -> None:
+    needs = spec.needs
+    tasks = f"{spec.tasks} x " if spec.tasks > 1 else ""
+    if spec.elastic is not None:
+        tasks = f"{spec.elastic.tasks_min} to {tasks or '1 x '}"
+    groups = [f"{group.name}: {group.tasks} x {_each(group.needs)}" for group in spec.groups]
     limits = [
         f"time limit {human.duration(spec.time_limit_ms)}" if spec.time_limit_ms else "",
         f"estimate {human.duration(spec.estimate_ms)}" if spec.estimate_ms is not None else "",
@@ -158,7 +166,8 @@ def _asked_for(spec: JobSpec) -> None:
     )
     output.fields(
         [
-            ("needs", f"{tasks}{human.count(needs.cpu_milli)} CPU, {memory}{chips}"),
+            ("needs", f"{tasks}{_each(needs)}"),
+            ("groups", "; ".join(groups)),
             ("limits", ", ".join(filter(None, limits))),
             ("after", ", ".join(f"{item.kind}:{item.job}" for item in spec.depends_on)),
             ("runs", program[:200]),
