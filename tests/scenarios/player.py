@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 import yaml
 
+from hutong.client.formats.quota_words import figure
+from hutong.model.check_quota import rule_key
+from hutong.model.classes import ClassRule
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.job import (
     Commercial,
@@ -23,6 +26,7 @@ from hutong.model.job import (
 )
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 from hutong.model.supply import Energy, NodeCondition, PriceBook, SoftwareVersion
+from hutong.model.tenant import QuotaRule
 from hutong.scheduler.plan import Candidate, Deferral, Explanation, Placement, Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SiteStatus
@@ -58,7 +62,15 @@ class Player:
     def __init__(self, scenario: dict[str, Any]) -> None:
         profile = PROFILES[scenario.get("profile", "fair")]
         self.scenario = scenario
-        self.world = Market(msgspec.structs.replace(profile, **scenario.get("settings", {})))
+        settings = dict(scenario.get("settings", {}))
+        if "classes" in scenario:
+            settings["classes"] = tuple(
+                ClassRule(name, evicts_from or "")
+                for name, evicts_from in scenario["classes"].items()
+            )
+        self.world = Market(msgspec.structs.replace(profile, **settings))
+        if "half_life" in scenario:
+            self.world.state.remember_use({}, {}, to_ms(scenario["half_life"]))
         self.began_ms = self.world.now_ms
         self.jobs: dict[str, JobId] = {}
         self.attempts: dict[str, AttemptId] = {}
@@ -67,7 +79,7 @@ class Player:
         """Build the world, then run a cycle, and one more after each `then`."""
         self._supply()
         for tenant, fields in self.scenario.get("tenants", {}).items():
-            self.world.tenant(tenant, **fields)
+            self.world.tenant(tenant, **_quota(dict(fields)))
         for name, fields in self.scenario.get("running", {}).items():
             self._run(name, fields)
         for name, fields in self.scenario.get("bookings", {}).items():
@@ -271,6 +283,18 @@ class Player:
         for name, job in self.jobs.items():
             line = re.sub(rf"\b{job}\b", name, line)
         return line
+
+
+def _quota(fields: dict[str, Any]) -> dict[str, Any]:
+    """A tenant's fields, with rules as `hutong tenant set` takes them behind their figure."""
+    rules: dict[tuple[object, ...], QuotaRule] = {}
+    for text in fields.pop("quota", []):
+        name, _, word = text.partition(" ")
+        said = figure(word)
+        rule = rules.get(rule_key(said.rule), said.rule)
+        field = {"guarantee": "guaranteed"}.get(name, name)
+        rules[rule_key(rule)] = msgspec.structs.replace(rule, **{field: said.amount})
+    return {**fields, "rules": tuple(rules.values())} if rules else fields
 
 
 def parts_of(candidate: Candidate) -> str:

@@ -128,6 +128,22 @@ def test_an_owner_takes_nothing_from_itself_but_from_its_siblings_whatever_is_ab
     assert ledger.reclaimable(owner, siblings)
 
 
+def test_the_example_of_the_page_on_the_queue() -> None:
+    bank = Bank(acme=32, park=16)
+    park = [bank.running(bank.hold("park", 8)) for _ in range(5)]
+    harbour = [bank.running(bank.hold("harbour", 8)) for _ in range(3)]
+    ledger, acme = bank.ledger(), bank.entity("acme")
+    gone: list[Running] = []
+    for _ in range(4):
+        assert ledger.owner(acme, asks(8)) is acme
+        ledger.charge(acme, asks(8))
+    assert not ledger.entitled(acme, asks(8))
+    for running in [*park, *harbour]:
+        if ledger.reclaimable(acme, running, gone):
+            gone.append(running)
+    assert gone == [*park[:3], *harbour]
+
+
 def test_a_standing_names_who_lends_and_who_borrows() -> None:
     bank = Bank(owner=16, b=4)
     bank.hold("b", 8)

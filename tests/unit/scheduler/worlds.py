@@ -252,6 +252,7 @@ class World:
             labels=tuple(sorted(spec.labels.items())),
             resizable=spec if is_resizable(spec) else None, **fields,
         )  # fmt: skip
+        self.state.tell_time(self.now_ms)
         self.state.start(self.live[attempt])
         return attempt
 
@@ -277,6 +278,7 @@ class World:
     def end(self, attempt: AttemptId) -> None:
         """Release an attempt."""
         del self.live[attempt]
+        self.state.tell_time(self.now_ms)
         self.state.release(attempt)
 
     def stop(self, attempt: AttemptId) -> None:
