@@ -311,6 +311,9 @@ def check_reason(world: World, job: JobId) -> None:
     assert [reason.code for reason in deferral.reasons] != ["waiting.not_considered"]
     assert deferral.start_ms == 0 or deferral.start_ms >= world.now_ms
     assert deferral.basis in ("limits", "estimates", "none")
+    codes = [reason.code for reason in deferral.reasons]
+    if all(code in ("waiting.busy", "waiting.reserved", "waiting.turn") for code in codes):
+        assert deferral.start_ms, (job, deferral)
 
 
 @settings(max_examples=150)
