@@ -303,6 +303,8 @@ class Gangs:
         """How many tasks quotas leave, from `least` to `most`."""
         if least == most or not entity.limits:
             return most
+        if option.need.exclusive:
+            return least  # what whole nodes amount to is known once they are
         each = amount_of(option.need)
         low, high = least, most
         while low < high:

@@ -15,10 +15,14 @@ from hutong.model.job import (
     ArraySpec,
     Commercial,
     Constraints,
+    Elastic,
     JobSpec,
+    Layout,
+    Level,
     Objective,
     Program,
     RetryPolicy,
+    TaskGroup,
     Terms,
 )
 from hutong.model.limits import LEASE_TTL_MS
@@ -53,6 +57,8 @@ THEMES = (
     ("agent-crash", "agent-stall", "long runs", "room", "alike"),
     ("hub-crash", "hub-stall", "snapshot-torn", "repeats", "loss", "cancels"),
     ("priorities", "gangs", "quotas", "long runs", "arrays"),
+    ("cut", "long runs", "alike", "split", "groups"),
+    ("priorities", "elastic", "long runs", "room", "alike", "hub-crash"),
 )
 """Features that say more together than by chance: half of the seeds have one of these whole."""
 
@@ -267,12 +273,41 @@ class Draw:
             exclusive=self.has("exclusive") and random.random() < 0.3,
             grace_ms=random.choice((0, 1_000, 10_000, 60_000)),
         )
+        spec = self._shaped(spec, number)
         exits = random.choice(((0,), (0,), (0,), (1, 0), (1, 1, 0), (3,)))
         after = self._after(random, number)
         behaviour = Behaviour(run_ms, exits, 200, random.choice((0, 0, 3_000, 600_000)))
         bulk = self.has("bulk") and random.random() < 0.5 and not after
         repeats = few(random, 0, 3) if self.has("repeats") else 0
         return JobLine(at_ms, spec, behaviour, after, bulk, repeats)
+
+    def _shaped(self, spec: JobSpec, number: int) -> JobSpec:
+        """A gang with groups, of several sizes, in parts, or laid in some way."""
+        random = self.stream(f"gang {number}")
+        tasks = random.choice((2, 3, 4, 6, 12))
+        kind = random.choice(("groups", "elastic", "split", "layout", "", ""))
+        if not kind or not self.has(kind):
+            return spec
+        changed = msgspec.structs.replace(spec, tasks=tasks)
+        match kind:
+            case "groups":
+                chips = spec.needs.accelerators if random.random() < 0.3 else ()
+                needs = TaskNeeds(random.choice((250, 2_000)), 256, chips)
+                groups = [TaskGroup("head", random.choice((1, 1, 2)), needs)]
+                if random.random() < 0.2:
+                    groups.append(TaskGroup("store", 1, TaskNeeds(500, 512)))
+                tasks = few(random, 1, 4)
+                return msgspec.structs.replace(changed, tasks=tasks, groups=tuple(groups))
+            case "elastic":
+                least = random.randint(1, tasks)
+                resize = random.random() < 0.7
+                return msgspec.structs.replace(changed, elastic=Elastic(least, resize=resize))
+            case "split":
+                return msgspec.structs.replace(changed, split=True)
+            case _:
+                return msgspec.structs.replace(
+                    changed, layout=random.choice(tuple(Layout)), within=random.choice(tuple(Level))
+                )
 
     def _commercial(self, number: int) -> Commercial:
         random = self.stream(f"commercial {number}")

@@ -1,8 +1,10 @@
 """What could run at all: a plain search over whole sites, to say who must finish in the end."""
 
+import msgspec
+
 from hutong.catalog import Catalog
 from hutong.model.ids import TenantId
-from hutong.model.job import DomesticRule, JobSpec
+from hutong.model.job import DomesticRule, JobSpec, Layout, Level
 from hutong.model.resources import Amount
 from hutong.model.supply import Pool
 from hutong.model.tenant import Tenant, ancestors
@@ -16,9 +18,11 @@ def can_run(
     catalog: Catalog,
 ) -> bool:
     """Say whether a job could run if nothing else did."""
+    if spec.elastic is not None:
+        spec = msgspec.structs.replace(spec, tasks=max(spec.elastic.tasks_min, 1))
     return any(
         _fits(spec, line, pool, needs)
-        and _within_quota(spec, pool, _held(spec, pool, needs), tenants)
+        and _within_quota(spec, pool, _held(spec, line, pool, needs), tenants)
         for line in sites
         if _site_allowed(spec, line)
         for pool in line.inventory.pools
@@ -53,19 +57,50 @@ def _alternatives(spec: JobSpec, pool: Pool, catalog: Catalog) -> list[Amount]:
 
 
 def _fits(spec: JobSpec, line: SiteLine, pool: Pool, needs: Amount) -> bool:
+    """Whether a gang fits an empty pool, with room for its groups on nodes that it leaves alone."""
     a_node = _tasks_a_node(pool, needs, spec.tasks)
-    nodes = sum(1 for node in line.inventory.nodes if node.pool == pool.id)
-    for offer in line.inventory.offers:
-        if offer.pool == pool.id and spec.commercial.allowed:
-            nodes = offer.nodes_max
-    return a_node * nodes >= spec.tasks
+    places: dict[tuple[str, ...], int] = {}
+    nodes = [node for node in line.inventory.nodes if node.pool == pool.id]
+    for node in nodes:
+        match spec.within:
+            case Level.SITE:
+                place: tuple[str, ...] = ()
+            case Level.NODE:
+                place = (node.id,)
+            case _:
+                place = node.domains or (node.id,)
+        places[place] = places.get(place, 0) + a_node
+    if max(places.values(), default=0) < spec.tasks:
+        return False
+    left = len(nodes) - _nodes_of(spec, len(nodes), a_node)
+    for group in spec.groups:
+        if group.needs.accelerators:
+            return False  # nobody works out here which chips they would get
+        each = _tasks_a_node(pool, Amount(group.needs.cpu_milli, group.needs.memory_mib), 99)
+        if not each:
+            return False
+        left -= -(-group.tasks // each)
+    return left >= 0
 
 
-def _held(spec: JobSpec, pool: Pool, needs: Amount) -> Amount:
+def _nodes_of(spec: JobSpec, nodes: int, a_node: int) -> int:
+    """How many nodes a gang takes at most, if it starts alone."""
+    if spec.layout is Layout.SPREAD:
+        return min(nodes, spec.tasks)
+    return -(-spec.tasks // a_node)
+
+
+def _held(spec: JobSpec, line: SiteLine, pool: Pool, needs: Amount) -> Amount:
     """What the whole gang is charged: an exclusive one its nodes."""
     if not spec.exclusive:
-        return needs.times(spec.tasks)
-    return pool.node.times(-(-spec.tasks // _tasks_a_node(pool, needs, spec.tasks)))
+        held = needs.times(spec.tasks)
+        for group in spec.groups:
+            each = Amount(group.needs.cpu_milli, group.needs.memory_mib)
+            held = held.plus(each.times(group.tasks))
+        return held
+    nodes = sum(1 for node in line.inventory.nodes if node.pool == pool.id)
+    own = _nodes_of(spec, nodes, _tasks_a_node(pool, needs, spec.tasks))
+    return pool.node.times(own + sum(group.tasks for group in spec.groups))
 
 
 def _tasks_a_node(pool: Pool, needs: Amount, most: int) -> int:
