@@ -74,6 +74,7 @@ class Blocked:
             )  # fmt: skip
             return
         usable, overs = self._within_quota(group.entity, look)
+        overs = overs or cycle.gangs.overs_of(group)
         elements = head.count(LOOKED_AT) if has_offers(look) else 0
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}

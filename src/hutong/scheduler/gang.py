@@ -17,7 +17,9 @@ import msgspec
 from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import JobId, PoolId, SiteId
 from hutong.model.job import Constraints, Layout, Level, Preferences, TaskGroup
+from hutong.model.reasons import OverQuota
 from hutong.model.resources import Amount
+from hutong.model.tenant import Quota, QuotaResource
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.columns import PoolColumns, amount_of
 from hutong.scheduler.demand import Group
@@ -119,6 +121,8 @@ class Gangs:
         self._cycle = cycle
         self._board = cycle.board
         self._splits = Splits(cycle)
+        self._overs: dict[int, OverQuota] = {}
+        self._met: list[OverQuota] = []
 
     def seen(self, shape: Shape) -> Shape:
         """The shape that says whether a gang fits at all.
@@ -151,6 +155,7 @@ class Gangs:
     def place(self, turn: Turn, look: Look) -> bool:
         """Start the next job of a group where it fits best; says whether it fitted anywhere."""
         shape, entity = turn.group.shape, turn.group.entity
+        self._met.clear()
         pieces: list[Piece] = []
         if not may_split(shape):
             pieces = self.find(shape, look, entity)
@@ -160,7 +165,14 @@ class Gangs:
             pieces = pieces or self._split(shape, entity)
         for piece in pieces:
             self._cycle.start(turn, look, piece.option, piece.shares, piece)
+        if not pieces and self._met:
+            self._overs[turn.group.name] = self._met[-1]
         return bool(pieces)
+
+    def overs_of(self, group: Group) -> list[OverQuota]:
+        """The quota that kept a gang of a group from starting where it would have had room."""
+        over = self._overs.get(group.name)
+        return [over] if over is not None else []
 
     def hold_rest(
         self, group: Group, look: Look, option: Option, job: JobId, start: Start
@@ -186,7 +198,7 @@ class Gangs:
 
     def _split(self, shape: Shape, entity: Entity) -> list[Piece]:
         """The parts of a gang that no pool holds whole now; none where they do not fit either."""
-        if any(limited.quota.running_jobs is not None for limited in entity.limits):
+        if any(_counts_jobs(limited.quota) for limited in entity.limits):
             return []  # each part counts as an attempt, and how many there are is not known before
         parts = self._splits.parts(shape)
         pieces = [
@@ -196,14 +208,15 @@ class Gangs:
         if not pieces:
             return []
         claims = [piece.claim() for piece in pieces]
-        held, cost = Amount(), 0
-        for claim in claims:
-            held, cost = held.plus(claim.held), cost + claim.cost_microcny
-        if self._over(entity, claims[0]._replace(held=held, cost_microcny=cost)):
-            return []
+        cost = sum([claim.cost_microcny for claim in claims])
         if shape.budget_microcny and shape.basis != "none" and cost > shape.budget_microcny:
             return []
-        return pieces
+        # A rule may speak of one site, of one region or of all; what it wants of a part is no less.
+        for claim in claims:
+            near = [other for other in claims if other.region == claim.region]
+            if self._over(entity, _together(claim, near)):
+                return []
+        return [] if self._over(entity, _together(claims[0], claims)) else pieces
 
     def _hold_parts(
         self, shape: Shape, look: Look, option: Option, job: JobId, start: Start
@@ -252,7 +265,12 @@ class Gangs:
         return [best] if best is not None else []
 
     def _over(self, entity: Entity, claim: Claim) -> bool:
-        return bool(entity.limits) and self._cycle.ledger.over_quota(entity, claim) is not None
+        if not entity.limits:
+            return False
+        over = self._cycle.ledger.over_quota(entity, claim)
+        if over is not None:
+            self._met.append(over)
+        return over is not None
 
     def _piece(self, shape: Shape, option: Option, entity: Entity, least: int) -> Piece | None:
         """All of a gang at one option's site, as large as fits; None where it does not fit."""
@@ -390,6 +408,20 @@ def group_shape(shape: Shape, group: TaskGroup, option: Option) -> Shape:
         affinity=(),
         split=False,
     )
+
+
+def _counts_jobs(quota: Quota) -> bool:
+    """Whether a quota bounds how many attempts are live."""
+    counted = any(rule.resource is QuotaResource.JOBS for rule in quota.rules)
+    return quota.running_jobs is not None or counted
+
+
+def _together(claim: Claim, others: Sequence[Claim]) -> Claim:
+    """What some parts are charged together, at the place of one of them."""
+    held, cost = Amount(), 0
+    for other in others:
+        held, cost = held.plus(other.held), cost + other.cost_microcny
+    return claim._replace(held=held, cost_microcny=cost)
 
 
 def _later(start: Start, found: Found) -> Start:
