@@ -31,7 +31,7 @@ class Forecast:
     def __init__(self, snapshot: Snapshot, profile: Profile) -> None:
         self._snapshot = snapshot
         self._profile = profile
-        self._board = Board(snapshot.now_ms)
+        self._board = Board(snapshot.now_ms, snapshot.calendar)
         ranks = snapshot.demand.by_rank(profile.classes)
         self._rank_of = {queue.index: rank for rank, all_ in enumerate(ranks) for queue in all_}
         self._wanted = np.zeros((len(ranks) + 1, len(snapshot.supply.order), 3), np.int64)
@@ -63,6 +63,7 @@ class Forecast:
         snapshot, profile, board = self._snapshot, self._profile, self._board
         queue = snapshot.demand.queues[entry.queue]
         group = snapshot.demand.group_of(entry)
+        board.gate.let(group.entity.id)
         match = snapshot.matcher.match(group.shape, profile)
         look = Look(group.shape, match, snapshot.supply, board)
         ledger = Ledger(snapshot.tenants, snapshot.supply.total)
@@ -85,7 +86,9 @@ class Forecast:
         look.blocked = True
         for fits in [look.fits_now(option) for option in look.options[: profile.candidates_count]]:
             look.fits_count = max(look.fits_count, fits)
-        reasons: tuple[WaitReason, ...] = waits_for(look, overs, None, ahead=0)
+        reasons: tuple[WaitReason, ...] = waits_for(
+            look, overs, None, ahead=0, outcome=outcome
+        )
         if ahead := queue.before(entry):
             reasons = (*reasons, BehindOthers(ahead))
         explanation = Explanation(look.filtered, outcome.candidates, share_milli)
