@@ -476,7 +476,7 @@ class SpotRevoked(EndReason, frozen=True, tag="preempted.spot"):
     node: str
 
     def sentence(self) -> str:
-        return f"The provider took spot node {self.node} back; the job keeps its place in the queue."
+        return f"The provider took spot node {self.node} back; it keeps its place in the queue."
 
 
 class Fenced(EndReason, frozen=True, tag="site.fenced"):
