@@ -48,10 +48,9 @@ def test_columns_of_starts_are_those_worked_out_one_by_one(running: int) -> None
     gangs = options(columns)
     note_ahead(board, *gangs[7])
     wants = Wants(
-        *(
-            np.array([getattr(option.need, name) * tasks for option, tasks in gangs])
-            for name in ("cpu", "mem", "milli")
-        ),
+        np.array([option.need.cpu * tasks for option, tasks in gangs]),
+        np.array([option.need.mem * tasks for option, tasks in gangs]),
+        np.array([option.need.milli * tasks for option, tasks in gangs]),
         np.array([option.run_ms for option, _ in gangs]),
         np.array([BASES.index(option.basis) for option, _ in gangs]),
     )
