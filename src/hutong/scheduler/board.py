@@ -31,6 +31,7 @@ from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest, first_rows
 from hutong.scheduler.supply import BASES, clamp_time
+from hutong.scheduler.sweep import Sweep
 
 _MEMO_MAX = 4_096
 _NO_ROWS = np.zeros(0, np.int64)
@@ -269,6 +270,20 @@ class Fitting:
         return pack(by_row, tasks, option.columns.domains)
 
 
+class NoRoom:
+    """The fitting of an option that a sweep found to have no room."""
+
+    __slots__ = ()
+    exhausted = True
+    lasting = False
+    fits_count = 0
+    held_by: Holder | None = None
+
+    def shares(self) -> Sequence[Share]:
+        """Nowhere."""
+        return ()
+
+
 class Board:
     """Every pool as the cycle leaves it so far.
 
@@ -282,6 +297,7 @@ class Board:
         self.gate = Gate(calendar or Calendar(), now_ms)
         self.in_order = in_order
         self._lanes: dict[int, Lane] = {}
+        self.sweep: Sweep | None = None
 
     def lane(self, columns: PoolColumns) -> Lane:
         """The lane of one of the state's pools."""

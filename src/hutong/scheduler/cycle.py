@@ -18,6 +18,7 @@ from hutong.model.ids import JobId
 from hutong.model.reasons import PlaceReason, WaitReason
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
+from hutong.scheduler.columns import Mask
 from hutong.scheduler.demand import Group, Queue, Shapes
 from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
@@ -81,6 +82,7 @@ class Cycle:
         self.started: list[tuple[Entity, Ending]] = []
         self.wants: list[Want] = []
         self._blocked_looks = 0
+        self._swept: Mask | None = None
         self.truncated = False
         self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
         self._looks: dict[tuple[Shape, tuple[str, ...]], Look] = {}
@@ -93,6 +95,7 @@ class Cycle:
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
         self._resizing.resume()
+        self._sweep()
         ranks = self.snapshot.demand.by_rank(self.profile.classes)
         for rank, queues in enumerate(ranks):
             self._blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
@@ -214,15 +217,23 @@ class Cycle:
         A sweep is worth it once many shapes were blocked one by one.
         """
         self._passed.add(shape)
-        if self._blocked_looks % SWEEP_EVERY == 0 and len(self._shapes) > SWEEP_EVERY:
-            snapshot = self.snapshot
-            blocked = snapshot.matcher.sweep.blocked(
-                self.board, snapshot.supply, self._shapes, snapshot.matcher, self.profile
-            )
-            if asked >= 0:
-                blocked[asked] = False
-            self._passed.add_all(blocked)
         self._blocked_looks += 1
+        if self._blocked_looks % SWEEP_EVERY == 1:
+            self._sweep()
+        if self._swept is not None:
+            if asked >= 0:
+                self._swept[asked] = False
+            self._passed.add_all(self._swept)
+            self._swept = None
+
+    def _sweep(self) -> None:
+        """Find out together which shapes fit nowhere, where there are many."""
+        if len(self._shapes) > SWEEP_EVERY:
+            snapshot, matcher = self.snapshot, self.snapshot.matcher
+            self.board.sweep = matcher.sweep
+            self._swept = matcher.sweep.blocked(
+                self.board, snapshot.supply, self._shapes, matcher, self.profile
+            )
 
     def _is_enough(self, cursor: Cursor, look: Look) -> bool:
         """Whether so many groups are explained that all jobs of a blocked shape are passed over.

@@ -142,11 +142,11 @@ class Index:
         columns = self.columns
         return int(active().nodes.fitting(columns.node, columns.chips, self._where, need))
 
-    def sweep(self, needs: Ints, numbers: NDArray[np.int32], maybe: Mask) -> None:
-        """Set `maybe` at the number of every need that may fit: the rest surely do not."""
+    def sweep(self, needs: Ints, numbers: NDArray[np.int32], maybe: Mask, out: Mask) -> None:
+        """Set `maybe` at the number of every need that may fit, `out` at those that do not."""
         columns = self.columns
         active().nodes.sweep(
-            columns.node, columns.chips, self._where, self._count, needs, numbers, maybe
+            columns.node, columns.chips, self._where, self._count, needs, numbers, maybe, out
         )
 
     def gather(self, need: Ints, allowed: Mask) -> tuple[Rows, Ints]:

@@ -4,7 +4,7 @@ Options are tried in the order of preference. One that does not fit is exhausted
 cycle, and once all are, the shape is blocked and not looked at again.
 """
 
-from hutong.scheduler.board import Board, Fitting
+from hutong.scheduler.board import Board, Fitting, NoRoom
 from hutong.scheduler.estimate import Outcome
 from hutong.scheduler.facts import nodes_at_most
 from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
@@ -13,6 +13,9 @@ from hutong.scheduler.match import Match, Option
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.supply import Supply
+
+AnyFitting = Fitting | LaidFitting | NoRoom
+NO_ROOM = NoRoom()
 
 
 class Look:
@@ -34,7 +37,7 @@ class Look:
         self.filtered = match.filtered_now
         if shape.deadline_ms > 0:
             self._drop_late(board.now_ms)
-        self._fittings: list[Fitting | LaidFitting | None] = [None] * len(self.options)
+        self._fittings: list[AnyFitting | None] = [None] * len(self.options)
         self.at = 0
         self.fits_count = 0
         self.held_by: Holder | None = None
@@ -44,11 +47,15 @@ class Look:
         if self.options and match.unfit_at == supply.growth and shape.deadline_ms <= 0:
             self.blocked, self.fits_count = True, match.unfit_count
 
-    def fitting(self, index: int) -> Fitting | LaidFitting:
+    def fitting(self, index: int) -> AnyFitting:
         """How an option fares."""
         found = self._fittings[index]
         if found is None:
             option = self.options[index]
+            sweep = self._board.sweep
+            if sweep is not None and sweep.is_out(self._board, option):
+                self._fittings[index] = NO_ROOM
+                return NO_ROOM
             kind = LaidFitting if option.laid else Fitting
             found = self._fittings[index] = kind(self._board, option, self.shape.tasks)
         return found

@@ -77,8 +77,8 @@ class Option:
         "_cost", "_kept_milli", "_weights", "alternative", "basis", "boot_ms", "bound_ms", "burden",
         "claim", "columns", "cost_microcny", "domestic", "domestic_milli", "haul", "laid",
         "latest_ms", "layout", "model", "need", "nodes_needed", "preferred_milli", "rate",
-        "ready_ms", "risk_ms", "run_ms", "score", "span_ms", "speed_milli", "tasks_per_node",
-        "vector", "within",
+        "ready_ms", "risk_ms", "run_ms", "score", "span_ms", "speed_milli", "table_row",
+        "tasks_per_node", "vector", "within",
     )  # fmt: skip
 
     columns: PoolColumns
@@ -108,6 +108,7 @@ class Option:
     preferred_milli: int
     domestic_milli: int
     vector: Ints | None
+    table_row: int
 
     def weigh(self, weights: Weights) -> None:
         """Work out its score from its parts; all but the score are there."""

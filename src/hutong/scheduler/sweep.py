@@ -4,10 +4,11 @@ Theory of operation. Every plain shape has one row for each pool that it could u
 that pool: what a task needs, and the number of the shape. The tables are kept from cycle to cycle
 and follow the queue: only shapes that are new since the last sweep are written. A sweep asks the
 index of each pool for all rows of its table in one call of a kernel. It errs on one side: a shape
-that it names fits nowhere; one that it does not name may still be kept out by a reservation, a quota
-or the places where its gang would have to lie.
+that it names fits nowhere; one that it does not name may still be kept out by a reservation, by a
+quota or by where its gang would have to lie. Once a pool is found where a shape may fit the pools
+after it are not asked; of those before it the options know that they are out (`is_out`).
 
-Room only shrinks within a cycle, so what a sweep named stays named until the cycle ends.
+Room only shrinks within a cycle, so what a sweep found holds until the cycle ends.
 """
 
 from typing import TYPE_CHECKING
@@ -27,16 +28,18 @@ from hutong.scheduler.supply import Supply
 if TYPE_CHECKING:
     from hutong.scheduler.board import Board
     from hutong.scheduler.match import Matcher
+    from hutong.scheduler.option import Option
 
 
 class Table:
     """What shapes need on one pool: a row each, and the number of its shape, -1 for none."""
 
-    __slots__ = ("needs", "numbers", "size")
+    __slots__ = ("needs", "numbers", "out", "size")
 
     def __init__(self) -> None:
         self.needs: Ints = np.zeros((64, layout.NEED_PLACES), np.int64)
         self.numbers: NDArray[np.int32] = np.full(64, -1, np.int32)
+        self.out: Mask = np.zeros(64, np.bool_)
         self.size = 0
 
     def add(self, need: Ints, number: int) -> int:
@@ -44,6 +47,7 @@ class Table:
         if self.size == len(self.numbers):
             self.needs = np.concatenate([self.needs, np.zeros_like(self.needs)])
             self.numbers = np.concatenate([self.numbers, np.full(self.size, -1, np.int32)])
+            self.out = np.concatenate([self.out, np.zeros(self.size, np.bool_)])
         self.needs[self.size] = need
         self.numbers[self.size] = number
         self.size += 1
@@ -60,18 +64,28 @@ class Sweep:
         self._rows: list[list[tuple[int, int]]] = []
         self._open = np.zeros(0, np.bool_)
         self._dead = 0
+        self._board: Board | None = None
 
     def blocked(
         self, board: "Board", supply: Supply, shapes: Shapes, matcher: "Matcher", profile: Profile
     ) -> Mask:  # fmt: skip
         """Which shapes, by number, surely fit nowhere as things stand on the board."""
         self._follow(supply, shapes, matcher, profile)
+        self._board = board
         maybe = self._open.copy()
         for columns, table in zip(supply.order, self._tables, strict=True):
             if table.size and supply.statuses.get(columns.pool.site) is SiteStatus.READY:
-                index = board.lane(columns).index
-                index.sweep(table.needs[: table.size], table.numbers[: table.size], maybe)
+                index, size = board.lane(columns).index, table.size
+                table.out[:] = False
+                index.sweep(table.needs[:size], table.numbers[:size], maybe, table.out)
         return ~maybe
+
+    def is_out(self, board: "Board", option: "Option") -> bool:
+        """Whether the last sweep over a board found that an option surely has no room."""
+        if self._board is not board or option.table_row < 0:
+            return False
+        table = self._tables[option.columns.index]
+        return option.table_row < table.size and bool(table.out[option.table_row])
 
     def _follow(self, supply: Supply, shapes: Shapes, matcher: "Matcher", profile: Profile) -> None:
         """Take up the shapes that are new since the last time."""
@@ -103,4 +117,5 @@ class Sweep:
             for option in options:
                 columns = option.columns
                 need = vector_for(option.need, shape.tasks, option.tasks_per_node, columns)
-                rows.append((columns.index, self._tables[columns.index].add(need, number)))
+                option.table_row = self._tables[columns.index].add(need, number)
+                rows.append((columns.index, option.table_row))

@@ -381,9 +381,13 @@ def fitting(node: Ints, chips: Small, where: Codes, need: Ints) -> int:
 
 @kernel
 def sweep(
-    node: Ints, chips: Small, where: Codes, count: Codes, needs: Ints, numbers: Codes, maybe: Mask
+    node: Ints, chips: Small, where: Codes, count: Codes, needs: Ints, numbers: Codes, maybe: Mask,
+    out: Mask,
 ) -> None:  # fmt: skip
-    """Set `maybe` at the number of every need that may fit: the rest surely do not."""
+    """Set `maybe` at the number of every need that may fit, and `out` at those that surely do not.
+
+    A need of whose number it is known already that it may fit somewhere is not looked at.
+    """
     anywhere = np.zeros(0, np.bool_)
     for at in range(needs.shape[0]):
         number = numbers[at]
@@ -391,6 +395,8 @@ def sweep(
             continue
         need = needs[at]
         if need[NEED_TASKS] > 1:
-            maybe[number] = bound(count, need) >= need[NEED_TASKS]
+            found = bound(count, need) >= need[NEED_TASKS]
         else:
-            maybe[number] = tightest(node, chips, where, count, need, anywhere) >= 0
+            found = tightest(node, chips, where, count, need, anywhere) >= 0
+        maybe[number] = found
+        out[at] = not found
