@@ -8,7 +8,7 @@ from hutong.cli.table import Cell, Column
 from hutong.client.follow import TERMINAL
 from hutong.model.tenant import Loan, RuleStanding, TenantShare
 from hutong.scheduler.pool_standing import PoolStanding
-from hutong.wire.api import ExplainReply, ReasonView
+from hutong.wire.api import BoundView, ExplainReply, ReasonView
 
 SHOWN_POOLS = 20
 CLEARED_BY = {
@@ -62,6 +62,8 @@ def show(reply: ExplainReply) -> None:
             "estimates": ", going by the estimates of what runs",
         }.get(reply.expected_basis, "")
         output.sentence(f"Expected to start {human.until(reply.expected_start_ms, now)}{basis}.")
+    if reply.bound is not None and reply.state == "queued":
+        _show_bound(reply.bound, now)
     if reply.reservation is not None:
         held = reply.reservation
         start = human.until(held.start_ms, now)
@@ -78,6 +80,20 @@ def show(reply: ExplainReply) -> None:
         output.heading("NODES THAT FELL OUT")
         rows = [[f"{count:,}", name] for name, count in reply.explanation.filtered.items()]
         output.table([Column("NODES", right=True), Column("BY", least=10)], rows, indent=2)
+
+
+def _show_bound(bound: BoundView, now: int) -> None:
+    """By when its class has it placed, and whether that is certain."""
+    due = f"by {human.clock(bound.by_ms, now)}"
+    if not bound.promised_ms:
+        told = "Nothing is certain yet"
+    elif bound.promised_ms <= bound.by_ms:
+        told = f"It will be, {human.until(bound.promised_ms, now)} at the latest"
+    else:
+        told = f"That cannot be kept: it will be {human.until(bound.promised_ms, now)}"
+    output.sentence(f"Its class has it placed {due}. {told}.")
+    if bound.reason is not None:
+        output.sentence(bound.reason.sentence)
 
 
 def _clearing(reasons: tuple[ReasonView, ...]) -> str:

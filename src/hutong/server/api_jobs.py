@@ -26,6 +26,7 @@ from hutong.server.story import Told, story_of
 from hutong.server.views import attempt_view, deferral_of, element_state, job_view
 from hutong.store.contract import JobQuery, Store
 from hutong.wire.api import (
+    BoundView,
     CancelRequest,
     ExplainReply,
     JobDetail,
@@ -160,6 +161,7 @@ def _waiting(call: Call, row: JobRow, spec: JobSpec, deferral: Deferral) -> Expl
         share=machine.scheduler.tenant_share(spec.tenant, now_ms),
         places=places,
         details=details,
+        bound=BoundView.of(deferral.bound) if deferral.bound is not None else None,
     )
 
 

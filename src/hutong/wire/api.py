@@ -14,7 +14,7 @@ from hutong.model.reasons import Reason
 from hutong.model.resources import Amount
 from hutong.model.supply import PriceBook, SoftwareVersion
 from hutong.model.tenant import Quota, RuleStanding, TenantShare
-from hutong.scheduler.plan import Candidate, Explanation, Reservation
+from hutong.scheduler.plan import Bound, Candidate, Explanation, Reservation
 from hutong.scheduler.pool_standing import PoolStanding
 
 
@@ -151,11 +151,31 @@ class JobDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     story: tuple[StoryLine, ...] = ()
 
 
+class BoundView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """By when a job of an urgent class should be placed, and when its room is certain to be there.
+
+    `promised_ms` is 0 where nothing is certain. Its tasks begin at `ready_ms`. `reason` says what
+    it waits for.
+    """
+
+    by_ms: int
+    promised_ms: int = 0
+    ready_ms: int = 0
+    reason: ReasonView | None = None
+
+    @classmethod
+    def of(cls, bound: Bound) -> "BoundView":
+        """Render a bound."""
+        reason = ReasonView.of(bound.reason) if bound.reason is not None else None
+        return cls(bound.by_ms, bound.promised_ms, bound.ready_ms, reason)
+
+
 class ExplainReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a job waits, or why it is where it is, and what was considered.
 
     For a waiting job `places` tells how every pool stands to it, those with most room first, and
     `details` what each filter asked and what the pools have; `share` is how its tenant stands.
+    `bound` is there where its class has one.
     """
 
     job: str
@@ -169,6 +189,7 @@ class ExplainReply(msgspec.Struct, frozen=True, omit_defaults=True):
     share: TenantShare | None = None
     places: tuple[PoolStanding, ...] = ()
     details: dict[str, str] = {}
+    bound: BoundView | None = None
 
 
 class CancelRequest(msgspec.Struct, frozen=True):

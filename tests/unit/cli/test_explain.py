@@ -3,8 +3,11 @@
 import msgspec
 import pytest
 
+from hutong.cli import human
+from hutong.model.reasons import NoRoomToMake
 from hutong.model.tenant import Loan, QuotaResource, QuotaRule, RuleStanding, TenantShare
 from hutong.scheduler.pool_standing import PoolStanding
+from hutong.wire.api import BoundView, ReasonView
 from tests.unit.cli import world
 from tests.unit.cli.conftest import Cli
 from tests.unit.client.fakehub import FakeHub
@@ -101,3 +104,24 @@ def test_no_line_is_wider_than_the_terminal(
     )  # fmt: skip
     assert max(len(line) for line in lines) <= columns
     assert any("10 more pools" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("promised_in_ms", "told"),
+    [
+        (20_000, "It will be, in 2"),
+        (600_000, "That cannot be kept: it will be in 10m"),
+        (0, "Nothing is certain yet."),
+    ],
+)
+def test_a_bound_says_whether_it_will_be_kept(
+    hub: FakeHub, cli: Cli, promised_in_ms: int, told: str
+) -> None:
+    now_ms = human.now_ms()
+    promised_ms = now_ms + promised_in_ms + 900 if promised_in_ms else 0
+    reason = ReasonView.of(NoRoomToMake(1, 0, 0, 0))
+    bound = BoundView(now_ms + 60_000, promised_ms, promised_ms, reason)
+    text = " ".join(" ".join(explained(hub, cli, bound=bound)).split())
+    assert "Its class has it placed by" in text
+    assert told in text
+    assert "1 of a class that it may not stop" in text
