@@ -86,9 +86,7 @@ class Forecast:
         look.blocked = True
         for fits in [look.fits_now(option) for option in look.options[: profile.candidates_count]]:
             look.fits_count = max(look.fits_count, fits)
-        reasons: tuple[WaitReason, ...] = waits_for(
-            look, overs, None, ahead=0, outcome=outcome
-        )
+        reasons: tuple[WaitReason, ...] = waits_for(look, overs, None, ahead=0, outcome=outcome)
         if ahead := queue.before(entry):
             reasons = (*reasons, BehindOthers(ahead))
         explanation = Explanation(look.filtered, outcome.candidates, share_milli)
