@@ -42,12 +42,15 @@ pools:
      declared: true}
 """
 
-SITE_WITH_OFFERS = SITE + b"""
+SITE_WITH_OFFERS = (
+    SITE
+    + b"""
 offers:
   - {name: burst, nodes_max: 2, cpus: 4, memory: 4GiB, boot_s: 0.3}
   - {name: never, nodes_max: 4, cpus: 4, memory: 4GiB, boot_s: 3600}
   - {name: spot, nodes_max: 4, cpus: 4, memory: 4GiB, terms: spot, revoked_per_hour: 3600, seed: 4}
 """
+)
 
 
 def order(which: int = 1, /, **changes: object) -> AttemptOrder:
