@@ -12,6 +12,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "pictures" / "make-run.svg"
@@ -64,7 +68,12 @@ def svg_of(table: object) -> str:
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="standard"
     )
     console.print(table)
-    drawn = console.export_svg(title="make run", unique_id="hutong")
+    return drawn_alike(console, "make run")
+
+
+def drawn_alike(console: "Console", title: str) -> str:
+    """The record of a console as a picture, without fonts from elsewhere."""
+    drawn = console.export_svg(title=title, unique_id="hutong")
     drawn = re.sub(r"\s*@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)
     drawn = re.sub(r"<!-- Generated .*? -->\s*", "", drawn, flags=re.DOTALL)
     return drawn.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")

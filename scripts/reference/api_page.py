@@ -9,13 +9,14 @@ import msgspec
 
 from hutong.model.reasons import Reason
 from hutong.server.endpoint import BYTES, JSON, NDJSON, PROMETHEUS, SSE, Endpoint
-from hutong.server.endpoints import AGENTS, HEALTH, JOBS, SUPPLY, TENANTS
+from hutong.server.endpoints import AGENTS, CALENDAR, HEALTH, JOBS, SUPPLY, TENANTS
 from scripts.reference.text import code, doc, link, listed, page, quantity, slug, table, type_name
 
 GROUPS = {
     "Health and the API itself": HEALTH,
     "Jobs": JOBS,
     "Sites, pools and nodes": SUPPLY,
+    "Bookings": CALENDAR,
     "Tenants, usage, events and tokens": TENANTS,
     "For agents": AGENTS,
 }

@@ -113,8 +113,6 @@ LIMITS = {
     "BOOKING_NOTE_CHARS": "Characters of a booking's note.",
     "CHECKPOINT_GAP_MS": "Of one attempt a checkpoint is written down this often at most.",
     "DEFAULT_GRACE_MS": "From SIGTERM to SIGKILL, unless the job says otherwise.",
-    "BOOKINGS": "Bookings in the calendar.",
-    "BOOKING_NOTE_CHARS": "The note of a booking.",
     "GRACE_MS": "The longest grace that a job may ask for.",
     "REPLICA_NAMES": "Inputs of which the hub remembers where they were staged.",
 }
@@ -173,8 +171,8 @@ TASK_VARIABLES = {
     "HUTONG_ATTEMPT_ID": "The attempt, unique over all hubs' lives.",
     "HUTONG_ATTEMPT_NUMBER": "Which attempt of the job (or element) it is, from 1.",
     "HUTONG_ATTEMPT_DIR": "The attempt's folder at the site; everything in it goes with it.",
-    "HUTONG_CHECKPOINT_FILE": "Touch it when the job's state is written down: if room must be made, "
-    "what was done before is not counted as lost.",
+    "HUTONG_CHECKPOINT_FILE": "Touch it when the job's state is written down: if room must be "
+    "made, what was done before is not counted as lost.",
     "HUTONG_DATA_DIR": "A folder that the tenant's jobs at this site share. Nothing in it is ever "
     "removed.",
     "HUTONG_FENCING_TOKEN": "A number that only grows: of two attempts the later has the higher. "

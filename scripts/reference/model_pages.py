@@ -153,10 +153,15 @@ EXAMPLES_BY_REASON: dict[str, dict[str, object]] = {
     "waiting.quota": {"wanted": 2},
     "waiting.borrow_limit": {"wanted": 2},
     "waiting.quota_window": {
-        "resource": "accelerator-hours a month", "used": 9_970, "limit": 10_000, "wanted": 64,
+        "resource": "accelerator-hours a month",
+        "used": 9_970,
+        "limit": 10_000,
+        "wanted": 64,
     },
     "waiting.booked": {
-        "booking": "exam-week", "kind": "reservation", "start_ms": 1_793_340_000_000,
+        "booking": "exam-week",
+        "kind": "reservation",
+        "start_ms": 1_793_340_000_000,
         "end_ms": 1_793_426_400_000,
     },
     "waiting.no_pool": {"wanted": "8 GB200"},
