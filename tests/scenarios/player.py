@@ -27,7 +27,7 @@ from hutong.model.job import (
 from hutong.model.resources import AcceleratorNeed, FrameworkNeed
 from hutong.model.supply import Energy, NodeCondition, PriceBook, SoftwareVersion
 from hutong.model.tenant import QuotaRule
-from hutong.scheduler.plan import Candidate, Deferral, Explanation, Placement, Plan
+from hutong.scheduler.plan import Bound, Candidate, Deferral, Explanation, Placement, Plan
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.state import SiteStatus
 from tests.unit.scheduler.markets import Market
@@ -132,9 +132,15 @@ class Player:
         ran_ms = to_ms(given.pop("since", "0s"))
         given["min_run_ms"] = to_ms(given.pop("min_run", "0s"))
         given["ends_in_ms"] = to_ms(given.pop("ends_in", "1h")) + ran_ms
+        given["checkpoint_ms"] = to_ms(given.pop("checkpoint", "0s"))
+        given["grace_ms"] = to_ms(given.pop("grace", "10s"))
+        saved = given.pop("saved", None)
         self.world.now_ms -= ran_ms
         self.attempts[name] = self.world.runs(given.pop("node"), **given)
         self.world.now_ms += ran_ms
+        if saved is not None:
+            saved_ms = self.world.now_ms - to_ms(saved)
+            self.world.state.note_progress(self.attempts[name], 0, saved_ms)
 
     def _book(self, name: str, fields: dict[str, Any]) -> None:
         given = dict(fields)
@@ -217,7 +223,10 @@ class Player:
             lost = preemption.lost_accelerator_milli_ms / 1000 / UNITS_MS["h"]
             lines.append(
                 f"  evict {preemption.victim} for {preemption.job}: {lost:g} chip hours lost"
+                + (f", lent by {preemption.tenant}" if preemption.tenant else "")
             )
+        for bound in plan.bounds:
+            lines += self._bound(bound)
         for held in plan.reservations:
             tasks = "" if held.tasks == 1 else f" for {held.tasks} tasks"
             lines.append(
@@ -236,6 +245,12 @@ class Player:
         if self.world.profile.domestic_target_milli:
             lines.append(f"  domestic chips in thousandths: {plan.domestic_milli}")
         return lines
+
+    def _bound(self, bound: Bound) -> list[str]:
+        kept = "kept" if bound.is_kept else "not kept"
+        room = f"room {self._time(bound.promised_ms)}" if bound.promised_ms else "nothing promised"
+        line = f"  bound {bound.job}: by {self._time(bound.by_ms)}, {room}, {kept}"
+        return [line, f"    {bound.reason.sentence()}"] if bound.reason is not None else [line]
 
     def _started(self, placement: Placement, *, fresh: bool) -> list[str]:
         where = ", ".join(
