@@ -92,6 +92,7 @@ class Blocked:
             note_ahead(self._board, option, look.shape.tasks)
             ahead = look.blocked_groups
             reasons = waits_for(look, overs, held_by, ahead=ahead, outcome=outcome)
+            reasons = reasons or cycle.gangs.busy(group, look)
             if elements:
                 cycle.wants.append(
                     Want(

@@ -17,7 +17,7 @@ import msgspec
 from hutong.model.attempt import GroupPlace, NodeShare
 from hutong.model.ids import JobId, PoolId, SiteId
 from hutong.model.job import Constraints, Layout, Level, Preferences, TaskGroup
-from hutong.model.reasons import OverQuota
+from hutong.model.reasons import BusyPools, OverQuota, WaitReason
 from hutong.model.resources import Amount
 from hutong.model.tenant import Quota, QuotaResource
 from hutong.scheduler.claim import Claim
@@ -173,6 +173,14 @@ class Gangs:
         """The quota that kept a gang of a group from starting where it would have had room."""
         over = self._overs.get(group.name)
         return [over] if over is not None else []
+
+    def busy(self, group: Group, look: Look) -> tuple[WaitReason, ...]:
+        """Why a gang waits one piece of which would fit: the others do not."""
+        tasks = group.shape.tasks
+        pools, fits_count = look.match.pools_count, look.fits_count
+        if may_split(group.shape):
+            pools, fits_count = self._splits.fits_now(group.shape)
+        return (BusyPools(pools, tasks, min(fits_count, tasks - 1)),)
 
     def hold_rest(
         self, group: Group, look: Look, option: Option, job: JobId, start: Start

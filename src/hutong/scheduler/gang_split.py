@@ -75,6 +75,17 @@ class Splits:
                 return placed
         return []
 
+    def fits_now(self, shape: Shape) -> tuple[int, int]:
+        """How many pools could run parts of a gang, and how many tasks fit now, reserved or not."""
+        unit = self._cycle.look(whole_of(shape, 1))
+        kinds: dict[tuple[int, str], dict[SiteId, int]] = {}
+        for option in unit.options:
+            sites = kinds.setdefault((option.alternative, option.model), {})
+            fits = self._board.fits_now(option, shape.tasks)
+            sites[option.columns.pool.site] = max(sites.get(option.columns.pool.site, 0), fits)
+        held = [sum(sites.values()) for sites in kinds.values()]
+        return unit.match.pools_count, max(held, default=0)
+
     def largest(self, shape: Shape) -> list[tuple[Option, int]]:
         """The largest part that each of several empty sites holds, until the gang is whole.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from hutong.model.ids import SiteId
+from hutong.model.reasons import BusyPools
 from hutong.scheduler.gang_split import Room, choose
 from hutong.scheduler.plan import Plan
 from tests.unit.scheduler.worlds import HOUR_MS, World, chips, codes, deferral_of, price
@@ -59,6 +60,7 @@ def test_all_parts_start_in_one_plan_or_none() -> None:
     plan = world.step()
     assert not plan.placements
     assert deferral_of(plan, job).start_ms == world.now_ms + HOUR_MS
+    assert deferral_of(plan, job).reasons == (BusyPools(2, 5, 4),)
     world.end(running)
     assert parts(world.step()) == [("tj", 3), ("bj", 2)]
 
