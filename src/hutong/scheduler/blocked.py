@@ -22,7 +22,7 @@ from hutong.scheduler.look import Look
 from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
 from hutong.scheduler.order import Head
 from hutong.scheduler.plan import Bound, Explanation, Preemption, Reservation
-from hutong.scheduler.preempt.bound import promise, protected
+from hutong.scheduler.preempt.bound import next_free_ms, promise, protected
 from hutong.scheduler.preempt.choose import Eviction, cheapest_eviction
 from hutong.scheduler.reclaim import Reclaims
 from hutong.scheduler.reserve import Found
@@ -198,6 +198,7 @@ class Blocked:
                     break
                 eviction = self._evict(head, look, usable, weaker)
                 if eviction is None:
+                    self._look_again(look, usable, None if lent else weaker)
                     break
                 if best is None or not _comes_sooner(best[1], eviction, cycle.now_ms):
                     best = look.options.index(eviction.option), eviction.found
@@ -229,6 +230,12 @@ class Blocked:
             running=supply.by_number,
             debtors=partial(self._reclaims.debtors, entity) if reclaim else None,
         )  # fmt: skip
+
+    def _look_again(self, look: Look, usable: list[int], weaker_rank: int | None) -> None:
+        """Have the next cycle come when somebody's guaranteed time is over."""
+        ranks = self._cycle.snapshot.supply.class_ranks(self._profile.classes)
+        options = [look.options[at] for at in usable]
+        self._cycle.look_again(next_free_ms(self._board, options, weaker_rank, ranks))
 
     def _stop(self, eviction: Eviction, job: JobId) -> None:
         """Have the victims of an eviction stop for a job."""

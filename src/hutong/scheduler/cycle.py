@@ -79,6 +79,8 @@ class Cycle:
         self.reservations: list[Reservation] = []
         self.deferrals: list[Deferral] = []
         self.bounds: dict[JobId, Bound] = {}
+        self.look_again_ms = 0
+        """When time alone could change what is evicted; 0 for never."""
         self.started: list[tuple[Entity, Ending]] = []
         self.wants: list[Want] = []
         self._blocked_looks = 0
@@ -134,7 +136,7 @@ class Cycle:
             truncated=self.truncated,
             domestic_milli=self.ambient.domestic_milli,
             scalings=verdict.scalings,
-            look_again_ms=verdict.look_again_ms,
+            look_again_ms=earlier(verdict.look_again_ms, self.look_again_ms),
             passed_over=self._passed.count(),
             bounds=tuple(self.bounds.values()),
             resizes=tuple(self.resizes),
@@ -143,6 +145,10 @@ class Cycle:
     def passed_over(self) -> dict[int, Shape]:
         """The shapes that were passed over, by number."""
         return {number: self._shapes.at[number] for number in self._passed.numbers()}
+
+    def look_again(self, at_ms: int) -> None:
+        """Have the next cycle come at a time, 0 for never, unless another one asked for sooner."""
+        self.look_again_ms = earlier(self.look_again_ms, at_ms)
 
     def scale(self) -> Verdict:
         """Start nodes of offers for what is blocked. Comes last: it charges the ledger on paper."""
@@ -315,6 +321,11 @@ class Cycle:
             )
             told = self._told[group.name] = (option, reason, explanation)
         return told[1], told[2]
+
+
+def earlier(one_ms: int, other_ms: int) -> int:
+    """The earlier of two times, where 0 stands for never."""
+    return min(one_ms, other_ms) if one_ms and other_ms else one_ms or other_ms
 
 
 def _shape_of(queue: Queue | None, job: JobId | None) -> int:

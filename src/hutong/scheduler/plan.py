@@ -181,8 +181,8 @@ class Plan(msgspec.Struct, frozen=True):
     The first groups that wait after it have a deferral. Further ones were passed over together, as
     no job of their shapes fits anywhere; `passed_over` counts such shapes, and the state tells of
     their jobs when asked. Where it is `truncated` the plan was full before the turn of some groups
-    came, and the next cycle goes on with them. `look_again_ms` is
-    when time alone could make the next one decide something new of offers, 0 for never.
+    came, and the next cycle goes on with them. `look_again_ms` is when time alone could make the
+    next one decide something new of offers or evictions, 0 for never.
     """
 
     placements: tuple[Placement, ...] = ()

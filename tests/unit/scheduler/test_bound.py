@@ -135,3 +135,14 @@ def test_the_bound_counts_from_when_the_job_could_start() -> None:
     world.state.note_asked(job, asked_ms)
     world.now_ms = asked_ms + 1
     assert bound_of(world.cycle(), job).by_ms == asked_ms + BOUND_MS
+
+
+def test_the_next_cycle_comes_when_a_guaranteed_time_is_over() -> None:
+    world = World().pool("bj/gpu", nodes=2, chips=8)
+    world.runs("bj/gpu-0", chips=8, min_run_ms=10 * MINUTE_MS + 1)
+    world.runs("bj/gpu-1", chips=8, min_run_ms=5 * MINUTE_MS, priority="urgent")
+    world.job(chips(8), priority="urgent")
+    plan = world.cycle()
+    assert plan.look_again_ms == world.now_ms + 10 * MINUTE_MS + 1_000
+    world.now_ms = plan.look_again_ms
+    assert len(world.cycle().preemptions) == 1

@@ -19,6 +19,9 @@ from hutong.scheduler.reserve import Found
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.supply import Running
 
+LOOK_AGAIN_MS = 1_000
+"""Guaranteed times that end within one such step are looked at together."""
+
 
 def promise(
     board: Board, option: Option, found: Found, *, job: JobId, by_ms: int,
@@ -55,6 +58,23 @@ def _gone_ms(running: Running, now_ms: int) -> int:
     if running.stopping:
         return max(running.gone_ms, now_ms)
     return now_ms + max(running.attempt.grace_ms, 0)
+
+
+def next_free_ms(
+    board: Board, options: Sequence[Option], weaker_rank: int | None, ranks: Ints
+) -> int:  # fmt: skip
+    """When the next guaranteed time of an attempt on the pools that a job could use is over.
+
+    Of those of weaker classes, or where `weaker_rank` is None of all. 0 for never.
+    """
+    first = NEVER_MS
+    for columns in {option.columns.index: option.columns for option in options}.values():
+        slots, size = columns.slots, columns.slots.size
+        at = np.flatnonzero((slots.row[:size] >= 0) & (slots.evictable[:size] > board.now_ms))
+        if weaker_rank is not None:
+            at = at[ranks[slots.class_code[at]] >= weaker_rank]
+        first = min(first, int(slots.evictable[at].min(initial=NEVER_MS)))
+    return -(-first // LOOK_AGAIN_MS) * LOOK_AGAIN_MS if first < NEVER_MS else 0
 
 
 def protected(
