@@ -153,8 +153,9 @@ class Cycle:
     def scale(self) -> Verdict:
         """Start nodes of offers for what is blocked. Comes last: it charges the ledger on paper."""
         verdict = decide(self.wants, self.snapshot.supply, self.board, self.ledger, self.profile)
-        served = dict(verdict.served)
-        self.deferrals = [tell(line, served.get(line.group)) for line in self.deferrals]
+        if verdict.served:
+            served = dict(verdict.served)
+            self.deferrals = [tell(line, served.get(line.group)) for line in self.deferrals]
         return verdict
 
     def look(self, shape: Shape) -> Look:
