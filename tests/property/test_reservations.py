@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hutong.model.ids import JobId
+from hutong.model.ids import JobId, PoolId
 from hutong.scheduler.columns import Need, PoolColumns, need_of
 from hutong.scheduler.outlook import Outlook
 from hutong.scheduler.reserve import Closure, Hold, earliest
@@ -28,7 +28,7 @@ CLOSURES = st.tuples(
 def pool_of(running: list[tuple[int, int, int, int]]) -> tuple[World, PoolColumns]:
     """Four nodes of four chips and eight CPUs, with what fits of what should run there."""
     world = World().pool("bj/gpu", nodes=4, chips=4, cpu=8)
-    columns = world.state.snapshot(0).supply.pools["bj/gpu"]
+    columns = world.state.snapshot(0).supply.pools[PoolId("bj/gpu")]
     for node, held, cpu, minutes in running:
         if columns.whole[node] >= held and columns.free_cpu[node] >= cpu * 1000:
             world.runs(f"bj/gpu-{node}", chips=held, cpu=cpu, ends_in_ms=minutes * MINUTE_MS)
@@ -47,7 +47,7 @@ class Reference:
     def first(self, need: Need, tasks: int, stay_ms: int) -> int | None:
         """The earliest start."""
         slots = self._columns.slots
-        times = [self._now_ms, *slots.end[slots.live()].tolist()]
+        times: list[int] = [self._now_ms, *slots.end[slots.live()].tolist()]
         times += [end for _, end, _, _ in self.holds] + [c.end_ms for c in self._closures]
         for time_ms in sorted(times):
             if self._now_ms <= time_ms and self._fits(need, tasks, stay_ms, time_ms):
@@ -107,7 +107,7 @@ def test_each_reservation_is_the_earliest_that_a_search_of_all_times_finds(
         for rows, at, on in closed
     ]
     reference = Reference(columns, now_ms, closures)
-    outlook = Outlook(columns, now_ms, (), None)
+    outlook = Outlook(columns, now_ms, None, None)
     holds: list[Hold] = []
     for number, want in enumerate(wants):
         need = need_of(

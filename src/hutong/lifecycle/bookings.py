@@ -115,6 +115,13 @@ def _with_nodes(turn: Turn, booking: Booking, record: SiteRecord) -> Booking:
     scheduler = turn.fold.scheduler
     taken = scheduler.taken_from(booking) if booking.kind is BookingKind.RESERVATION else {}
     if booking.nodes_count:
+        there = sum(node.pool == booking.pool for node in record.inventory.nodes)
+        if booking.nodes_count > there:
+            raise refuse(
+                "booking.invalid", booking=booking.id,
+                problem=f"{booking.pool} has {there} node(s) and not {booking.nodes_count}",
+                advice="Book fewer, or leave the count away for all of them.",
+            )  # fmt: skip
         nodes = scheduler.choose_nodes(booking, taken)
         if len(nodes) < booking.nodes_count:
             raise _conflict(booking, booking.nodes_count, len(nodes), list(taken.values()))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hutong.model.ids import TenantId
+from hutong.model.ids import PoolId, TenantId
 from hutong.model.reasons import Booked
 from hutong.scheduler.calendar import Calendar
 from hutong.scheduler.columns import PoolColumns
@@ -28,7 +28,7 @@ def two_nodes(**fields: object) -> World:
 def of(world: World) -> tuple[Calendar, PoolColumns]:
     """The calendar and the pool."""
     snapshot = world.state.snapshot(world.now_ms)
-    return snapshot.calendar, snapshot.supply.pools["bj/gpu"]
+    return snapshot.calendar, snapshot.supply.pools[PoolId("bj/gpu")]
 
 
 def test_rows_are_barred_to_whom_a_booking_does_not_let_in_and_only_in_its_time() -> None:
