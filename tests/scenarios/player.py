@@ -19,12 +19,16 @@ from hutong.model.job import (
     Commercial,
     DataInput,
     DomesticRule,
+    Elastic,
+    Layout,
+    Level,
     Objective,
     Preferences,
+    TaskGroup,
     Terms,
     Workload,
 )
-from hutong.model.resources import AcceleratorNeed, FrameworkNeed
+from hutong.model.resources import AcceleratorNeed, FrameworkNeed, TaskNeeds
 from hutong.model.supply import Energy, NodeCondition, PriceBook, SoftwareVersion
 from hutong.model.tenant import QuotaRule
 from hutong.scheduler.plan import Bound, Candidate, Deferral, Explanation, Placement, Plan
@@ -181,6 +185,17 @@ class Player:
                 given["commercial"] = Commercial(after_ms=after_ms, terms=terms)
             if "saves" in given:
                 given["checkpoint_ms"] = to_ms(given.pop("saves"))
+            if "groups" in given:
+                given["groups"] = tuple(
+                    TaskGroup(name, each.get("tasks", 1), needs_of(each))
+                    for name, each in given["groups"].items()
+                )
+            if "elastic" in given:
+                rule = given["elastic"]
+                given["elastic"] = Elastic(rule["least"], resize=rule.get("resize", False))
+            for key, kind in (("layout", Layout), ("within", Level)):
+                if key in given:
+                    given[key] = kind(given[key])
             if "workload" in given:
                 given["workload"] = Workload(given["workload"])
             for many in ("regions", "jurisdictions", "sites", "pools", "owners", "exclude_sites"):
@@ -192,6 +207,8 @@ class Player:
             self.world.status(site, SiteStatus(status))
         for name in event.get("ends", []):
             self.world.end(self.attempts[name])
+        for name in event.get("stopped", []):
+            self.world.stop(self.attempts[name])
         for name in event.get("runs", []):
             self.world.state.note_progress(self.attempts[name], self.world.now_ms, 0)
         for pool in event.get("revokes", []):
@@ -227,6 +244,12 @@ class Player:
             )
         for bound in plan.bounds:
             lines += self._bound(bound)
+        for resize in plan.resizes:
+            gives = f" for {resize.job}" if resize.job else ""
+            lines.append(
+                f"  resize {resize.attempt} to {resize.tasks} tasks{gives}: "
+                f"{resize.left_milli} thousandths left to do"
+            )
         for held in plan.reservations:
             tasks = "" if held.tasks == 1 else f" for {held.tasks} tasks"
             lines.append(
@@ -254,9 +277,12 @@ class Player:
 
     def _started(self, placement: Placement, *, fresh: bool) -> list[str]:
         where = ", ".join(
-            str(share.node) if share.tasks == 1 else f"{share.node} x{share.tasks}"
+            (f"group {share.group} " if share.group else "")
+            + (str(share.node) if share.tasks == 1 else f"{share.node} x{share.tasks}")
             for share in placement.nodes
         )
+        if placement.parts > 1:
+            where = f"{where} as part {placement.part + 1} of {placement.parts}"
         chips = f" with {shown_chips(placement)}" if placement.accelerator else ""
         price = placement.rate_microcny_per_hour / 1_000_000
         end = self._time(placement.expected_end_ms)
@@ -334,6 +360,13 @@ def energy_of(fields: dict[str, float]) -> Energy:
     return Energy(
         round(fields["price"] * 1_000_000), round(fields["carbon"]), round(fields["pue"] * 1000)
     )
+
+
+def needs_of(fields: dict[str, Any]) -> TaskNeeds:
+    """What a task of a group needs: `cpu`, `mem_gib` and `chips`."""
+    alternatives = tuple(alternative(text) for text in fields.get("chips", []))
+    cpu, mem_gib = fields.get("cpu", 1), fields.get("mem_gib", 1)
+    return TaskNeeds(round(cpu * 1000), round(mem_gib * 1024), alternatives)
 
 
 def to_ms(text: str | int) -> int:

@@ -164,10 +164,19 @@ class Gangs:
                 pieces = self.find(look.shape, look, entity)
             pieces = pieces or self._split(shape, entity)
         for piece in pieces:
-            self._cycle.start(turn, look, piece.option, piece.shares, piece)
+            self.start(turn, look, shape, piece)
         if not pieces and self._met:
             self._overs[turn.group.name] = self._met[-1]
         return bool(pieces)
+
+    def start(self, turn: Turn, look: Look, shape: Shape, piece: Piece) -> None:
+        """Start a piece, explained by the look that its option is of."""
+        tasks = sum([count for _, count in piece.shares])
+        if piece.parts > 1:
+            look = self._cycle.look(whole_of(shape, tasks))
+        elif shape.elastic is not None:
+            look = self._cycle.look(sized(shape, tasks))
+        self._cycle.start(turn, look, piece.option, piece.shares, piece)
 
     def overs_of(self, group: Group) -> list[OverQuota]:
         """The quota that kept a gang of a group from starting where it would have had room."""

@@ -75,17 +75,17 @@ class Resizes:
     def _start(self, entry: Entry, group: Group, how: Resumption) -> None:
         """At its new size where it was, else anywhere at the size that fits, else in its turn."""
         cycle, gangs = self._cycle, self._cycle.gangs
-        target = sized(group.shape, how.tasks, how.left_milli)
-        look = cycle.look(target)
-        pieces = gangs.find(target, look, group.entity, how.pool)
+        shape = sized(group.shape, how.tasks, how.left_milli)
+        look = cycle.look(shape)
+        pieces = gangs.find(shape, look, group.entity, how.pool)
         if not pieces:
-            left = scaled(group.shape, how.left_milli)
-            look = cycle.look(left)
-            pieces = gangs.find(left, look, group.entity)
+            shape = scaled(group.shape, how.left_milli)
+            look = cycle.look(shape)
+            pieces = gangs.find(shape, look, group.entity)
         for piece in pieces:
             self.started[entry.job] = True
             less = piece._replace(left_milli=how.left_milli)
-            cycle.start(Named(entry.job, group), look, less.option, less.shares, less)
+            gangs.start(Named(entry.job, group), look, shape, less)
 
     def _keep(self, entry: Entry, group: Group, how: Resumption) -> None:
         target = sized(group.shape, how.tasks, how.left_milli)
