@@ -309,6 +309,16 @@ class BestCandidate(Reason, frozen=True, tag="placed.best"):
         return f"Best for {self.objective} of {self.candidates} pool(s) that could start it."
 
 
+class BestOfMany(Reason, frozen=True, tag="placed.best_of_many"):
+    """The best pool with room, in a cycle that placed so many jobs that not each was compared."""
+
+    objective: str
+    pools: int
+
+    def sentence(self) -> str:
+        return f"Best for {self.objective} with room now, of {self.pools} pool(s) that can run it."
+
+
 class OnlyCandidate(Reason, frozen=True, tag="placed.only"):
     """The one pool that could start it."""
 
@@ -534,7 +544,7 @@ WaitReason = (
     | Booked
     | NeighboursBar
 )
-PlaceReason = BestCandidate | OnlyCandidate
+PlaceReason = BestCandidate | BestOfMany | OnlyCandidate
 EndedReason = (
     Completed
     | ExitCode

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 from hutong.model.attempt import NodeShare
 from hutong.model.classes import rank_of
-from hutong.model.ids import JobId
+from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import PlaceReason, WaitReason
+from hutong.scheduler.affinity import Neighbours
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Mask
@@ -27,6 +28,7 @@ from hutong.scheduler.gang import Gangs, Piece, Turn
 from hutong.scheduler.gang_resize import Resizes
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
+from hutong.scheduler.near import Vicinity
 from hutong.scheduler.offers import Verdict, Want, decide, has_offers, tell
 from hutong.scheduler.order import ClassOrder, Cursor, Passed
 from hutong.scheduler.plan import (
@@ -46,6 +48,9 @@ from hutong.scheduler.tenants import Entity, Ledger
 
 SWEEP_EVERY = 128
 """After so many shapes blocked one by one a sweep looks for others that are."""
+
+EXPLAINED = 256
+"""So many placements of a cycle are compared with the other pools, the first in the order."""
 
 DEFERRALS = 64
 """So many blocked groups are explained one by one, the first in the order (see `forecast`)."""
@@ -87,8 +92,9 @@ class Cycle:
         self._swept: Mask | None = None
         self.truncated = False
         self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
-        self._looks: dict[tuple[Shape, tuple[str, ...]], Look] = {}
-        self._told: dict[int, tuple[Option, PlaceReason, Explanation]] = {}
+        self._looks: dict[tuple[Shape, tuple[str, ...], TenantId | None], Look] = {}
+        self._neighbours = Neighbours(snapshot.supply)
+        self._told: dict[Group, tuple[Option, PlaceReason, Explanation]] = {}
         self._blocked = Blocked(self)
         self.gangs = Gangs(self)
         self.resizes: list[Resize] = []
@@ -160,13 +166,17 @@ class Cycle:
 
     def look(self, shape: Shape) -> Look:
         """What this cycle knows of a shape."""
-        key = (shape, self.board.gate.entry)
+        gate = self.board.gate
+        key = (shape, gate.entry, gate.tenant if shape.affinity else None)
         found = self._looks.get(key)
         if found is None or (not found.blocked and not found.match.holds(self.ambient)):
             plain = is_plain(shape)
             seen = shape if plain else self.gangs.seen(shape)
             match = self.snapshot.matcher.match(seen, self.profile, self.ambient)
-            found = Look(seen, match, self.snapshot.supply, self.board)
+            vicinity = None
+            if shape.affinity:
+                vicinity = Vicinity(self._neighbours, seen, gate.tenant, self.profile)
+            found = Look(seen, match, self.snapshot.supply, self.board, vicinity)
             self._looks[key] = found
             if not plain:
                 self.gangs.prune(found)
@@ -249,7 +259,7 @@ class Cycle:
         """
         if len(self.deferrals) < DEFERRALS or self._blocked.may_claim(cursor.queue.priority):
             return False
-        if self.board.gate.parts(look.options):
+        if look.vicinity is not None or self.board.gate.parts(look.options):
             return False
         return not has_offers(look) or len(self.wants) >= DEFERRALS
 
@@ -306,21 +316,34 @@ class Cycle:
         self.ambient.placed(option, claim.held.accelerator_milli)
         for other, others in gang.groups if gang else ():
             self.board.place(other, others)
+        if self.snapshot.demand.labels:
+            self._note_neighbour(turn, option, shares, gang)
         entity = turn.group.entity
         self.ledger.charge(entity, claim)
         if entity.limits:
             self.started.append((entity, Ending(end_ms, option.basis, claim)))
 
+    def _note_neighbour(
+        self, turn: Turn, option: Option, shares: Sequence[Share], gang: Piece | None
+    ) -> None:
+        """Account for whom a job with labels is a neighbour from now on."""
+        labels = self.snapshot.demand.labels.get(turn.job)
+        if labels:
+            for where, taken in ((option, shares), *(gang.groups if gang else ())):
+                rows = [row for row, _ in taken]
+                self._neighbours.placed(turn.group.entity.id, labels, where.columns, rows)
+
     def _tell(self, turn: Turn, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
         """Why it starts there: worked out once for a group as long as it goes to one pool."""
         group = turn.group
-        told = self._told.get(group.name)
+        told = self._told.get(group)
         if told is None or told[0] is not option:
             share_milli = self.ledger.share_milli(group.entity)
             reason, explanation = explain_placement(
-                look, option, self.board, self.profile, share_milli
-            )
-            told = self._told[group.name] = (option, reason, explanation)
+                look, option, self.board, self.profile, share_milli,
+                brief=len(self.placements) >= EXPLAINED,
+            )  # fmt: skip
+            told = self._told[group] = (option, reason, explanation)
         return told[1], told[2]
 
 

@@ -6,6 +6,7 @@ from hutong.model.job import Level
 from hutong.model.reasons import (
     BehindOthers,
     BestCandidate,
+    BestOfMany,
     Booked,
     BusyPools,
     NoPoolMatches,
@@ -16,6 +17,7 @@ from hutong.model.reasons import (
     WaitReason,
     WouldDelayReserved,
 )
+from hutong.scheduler.affinity import reason_of
 from hutong.scheduler.board import Board
 from hutong.scheduler.estimate import UNKNOWN_MS, Outcome, Start, rough_start
 from hutong.scheduler.look import Look
@@ -27,13 +29,19 @@ from hutong.scheduler.yard import could_start, lacks_nodes, start_of
 
 
 def explain_placement(
-    look: Look, chosen: Option, board: Board, profile: Profile, share_milli: int
+    look: Look, chosen: Option, board: Board, profile: Profile, share_milli: int, *, brief: bool
 ) -> tuple[PlaceReason, Explanation]:
-    """Why a job starts where it does: the pool chosen, then the other ones, best first."""
+    """Why a job starts where it does: the pool chosen, then the other ones, best first.
+
+    In `brief` the pool chosen alone.
+    """
     now_ms, tasks = board.now_ms, look.shape.tasks
     first = chosen.candidate(
         start_ms=now_ms, score=chosen.score, tasks_fitting=tasks, now_ms=now_ms
     )
+    if brief and len(look.options) > 1:
+        many = BestOfMany(objective_of(look.shape), len(look.options))
+        return many, Explanation(look.filtered, (first,), share_milli)
     others = [
         candidate_now(look, option, board, profile)
         for option in look.options[: profile.candidates_count + 1]
@@ -134,6 +142,8 @@ def waits_for(
         reasons.append(Booked(booking.id, booking.kind.value, booking.start_ms, booking.end_ms))
     elif held_by is not None:
         reasons.append(WouldDelayReserved(held_by.job, held_by.start_ms))
+    elif look.blocked and look.vicinity is not None and (bar := look.vicinity.bar(look.options)):
+        reasons.append(reason_of(bar))
     elif look.blocked:
         shape = look.shape
         within = "" if shape.tasks == 1 or shape.within is Level.SITE else shape.within.value
