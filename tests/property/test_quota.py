@@ -47,7 +47,7 @@ def over(world: World) -> dict[tuple[str, str], int]:
     """By how much each rule is passed."""
     snapshot = world.state.snapshot(world.now_ms)
     ledger = Ledger(snapshot.tenants, snapshot.supply.total)
-    found = {}
+    found: dict[tuple[str, str], int] = {}
     for entity in snapshot.tenants.by_id.values():
         for rule in entity.rules:
             caps = [cap for cap in (rule.limit, rule.borrow_cap) if cap is not None]

@@ -1,12 +1,12 @@
 """Who is within a guarantee, who borrows, and what may be taken back from whom."""
 
-from hutong.model.ids import TenantId
+from hutong.model.ids import AttemptId, TenantId
 from hutong.model.resources import Amount
 from hutong.model.tenant import QuotaResource, QuotaRule
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.supply import Running
 from hutong.scheduler.tenants import Entity, Ledger
-from tests.unit.scheduler.worlds import A100, ASCEND, AttemptId, World
+from tests.unit.scheduler.worlds import A100, ASCEND, World
 
 CHIPS = QuotaResource.ACCELERATORS
 

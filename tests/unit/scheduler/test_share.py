@@ -6,7 +6,7 @@ The numbers of the first tests are the worked example of Ghodsi et al., Dominant
 
 import pytest
 
-from hutong.model.ids import TenantId
+from hutong.model.ids import JobId, TenantId
 from hutong.model.resources import Amount
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.plan import Plan
@@ -23,7 +23,7 @@ def paper(weight_a: int = 1, weight_b: int = 1) -> World:
 
 
 def by_tenant(world: World, plan: Plan) -> list[str]:
-    return [world.jobs[job][0].spec.tenant for job in started(plan)]
+    return [world.jobs[JobId(job)][0].spec.tenant for job in started(plan)]
 
 
 def test_the_papers_example_gives_both_two_thirds_of_what_they_need_most() -> None:

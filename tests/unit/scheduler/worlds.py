@@ -10,7 +10,6 @@ import msgspec
 from hutong.catalog import load_catalog
 from hutong.model.attempt import NodeShare
 from hutong.model.calendar import Booking, BookingKind
-from hutong.model.calendar import Booking, BookingKind
 from hutong.model.catalogue import Link
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, RegionId, SiteId, TenantId
 from hutong.model.job import ArraySpec, Constraints, JobSpec, Program
@@ -120,25 +119,6 @@ class World:
     def node(self, node: str, condition: NodeCondition) -> None:
         """Change whether a node takes work."""
         self.state.set_node_condition(NodeId(node), condition)
-
-    def book(
-        self, name: str, place: str, *, from_ms: int, for_ms: int, count: int = 0,
-        tenants: tuple[str, ...] = (), nodes: tuple[str, ...] = (),
-    ) -> Booking:  # fmt: skip
-        """Book a site or a pool, or so many of its nodes: for tenants, or else for maintenance."""
-        kind = BookingKind.RESERVATION if tenants else BookingKind.MAINTENANCE
-        site, slash, _ = place.partition("/")
-        start_ms = self.now_ms + from_ms
-        booking = Booking(
-            name, kind, SiteId(site), start_ms, start_ms + for_ms, PoolId(place) if slash else None,
-            tuple([NodeId(node) for node in nodes]), count,
-            tuple([TenantId(tenant) for tenant in tenants]),
-        )  # fmt: skip
-        if count:
-            chosen = self.state.choose_nodes(booking, self.state.taken_from(booking))
-            booking = msgspec.structs.replace(booking, nodes=chosen)
-        self.state.put_booking(booking)
-        return booking
 
     def book(
         self, name: str, place: str, *, from_ms: int, for_ms: int, count: int = 0,

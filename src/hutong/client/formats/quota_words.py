@@ -48,9 +48,9 @@ def figure(word: str) -> Figure:
     resource = RESOURCES.get(name)
     if resource is None:
         like = words.nearest(name, RESOURCES)
-        hint = f" Did you mean `{like}`?" if like else ""
+        hint = f"Did you mean `{like}`? " if like else ""
         raise BadWord(
-            f"`{name}` is nothing that quotas count", f"There is {words.listed(RESOURCES)}.{hint}"
+            f"`{name}` is nothing that quotas count", f"{hint}There is {words.listed(RESOURCES)}."
         )
     amount_word, window = _window(resource, name, size)
     amount = None if amount_word == "none" else _amount(resource, amount_word)
