@@ -94,7 +94,8 @@ class Page:
         text = _CODE.sub(lambda match: " " * len(match[0]), self.without_blocks)
         # A label in code type has been blanked out, its target has not.
         return tuple(
-            (text[: match.start()].count("\n") + 1, match[1]) for match in _LINK.finditer(text)
+            (text[: match.start()].count("\n") + 1, match[1] or match[2])
+            for match in _LINK.finditer(text)
         )
 
 

@@ -26,6 +26,7 @@ _SHORT: dict[str, Callable[[Facts], str]] = {
     "waiting.making_room": lambda facts: f"stops {facts['attempts']}",
     "waiting.protected": lambda _: "none may be stopped",
     "placed.best": lambda facts: f"best of {facts['candidates']}",
+    "placed.best_of_many": lambda facts: f"best of {facts['pools']}",
     "placed.only": lambda _: "only one",
     "ended.completed": lambda _: "",
     "user.exit_code": lambda facts: f"exit code {facts['exit_code']}",
