@@ -61,6 +61,10 @@ def _fits(spec: JobSpec, line: SiteLine, pool: Pool, needs: Amount) -> bool:
     a_node = _tasks_a_node(pool, needs, spec.tasks)
     places: dict[tuple[str, ...], int] = {}
     nodes = [node for node in line.inventory.nodes if node.pool == pool.id]
+    for offer in line.inventory.offers:
+        # No nodes are started for a gang of unlike tasks.
+        if offer.pool == pool.id and spec.commercial.allowed and not spec.groups:
+            nodes += [Node(NodeId(f"{pool.id}-{n}"), pool.id) for n in range(offer.nodes_max)]
     for node in nodes:
         match spec.within:
             case Level.SITE:
