@@ -3,10 +3,10 @@
 import msgspec
 
 from hutong.catalog import Catalog
-from hutong.model.ids import TenantId
+from hutong.model.ids import NodeId, TenantId
 from hutong.model.job import DomesticRule, JobSpec, Layout, Level
 from hutong.model.resources import Amount
-from hutong.model.supply import Pool
+from hutong.model.supply import Node, Pool
 from hutong.model.tenant import Tenant, ancestors
 from hutong.sim.script import SiteLine
 
