@@ -1,6 +1,6 @@
 # Two commands are enough for a newcomer: `make run` and `make test`. Both build .venv when it is
 # missing or when the pinned requirements changed. What is installed is pinned with hashes; nothing
-# is compiled. PYTHON=python3.13 picks another interpreter for a new .venv.
+# needs a compiler. PYTHON=python3.13 picks another interpreter for a new .venv.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -26,11 +26,11 @@ LOCKED := --require-hashes --only-binary :all:
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(if $(UPGRADE),--upgrade) pyproject.toml
 
-.PHONY: help run test check sim bench docs lock clean
+.PHONY: help run test check sim bench bench-scheduler docs lock clean
 .PHONY: gone
 
 help: ## print this list
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(RUN) ## start a hub and three sites on this machine and run the bundled jobs
 	exec $(BIN)/hutong demo $(ARGS)
@@ -46,6 +46,9 @@ check: $(DEV) ## lint, format, types and import rules, without the tests
 
 sim: $(RUN) ## simulate SEEDS=100 runs with faults and check every promise after every step
 	exec $(BIN)/hutong simulate chaos --seeds $(SEEDS) $(ARGS)
+
+bench-scheduler: $(RUN) ## measure the scheduling core alone, in CPU seconds (JSON=1 as above)
+	JSON=$(JSON) exec $(BIN)/python -m benchmarks.scheduler $(ARGS)
 
 bench: $(RUN) ## measure what benchmarks/README.md lists (JSON=1 prints one JSON object a figure)
 	JSON=$(JSON) exec $(BIN)/python -m benchmarks $(ARGS)
@@ -78,6 +81,7 @@ $(RUN): $(MADE) requirements/run.txt pyproject.toml
 	$(PIP) $(LOCKED) -r requirements/run.txt >&2
 	$(PIP) --no-deps --no-build-isolation -e . >&2
 	$(BIN)/python -m compileall -q src >&2
+	$(BIN)/hutong compile >&2
 	touch $@
 
 $(DEV): $(RUN) requirements/dev.txt

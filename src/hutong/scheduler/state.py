@@ -289,6 +289,10 @@ class SchedulerState:
         else:
             self._resuming[job] = how
 
+    def nodes_count(self) -> int:
+        """Nodes of all sites."""
+        return len(self._supply.nodes)
+
     def running_count(self) -> int:
         """Attempts that hold capacity."""
         return len(self._supply.running)

@@ -39,6 +39,7 @@ from hutong.server.ended import JustEnded
 from hutong.server.loading import load_machine
 from hutong.server.log import LOG
 from hutong.server.metrics import Metrics
+from hutong.server.speed import Speed
 from hutong.store.contract import Batch, Store
 
 TICK_MS = 500
@@ -91,6 +92,7 @@ class Driver:
             on_durable=self._release,
             on_failed=self._fail,
         )
+        self._speed = Speed()
         self._cycle_wanted = asyncio.Event()
         self._snapshot_position = 0
         self._snapshotting = False
@@ -117,6 +119,7 @@ class Driver:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await self._speed.close()
         await self._commits.close()
         if self.ready and self.machine.state.position > self._snapshot_position:
             await self._snapshot()
@@ -354,6 +357,7 @@ class Driver:
             self._cycle_wanted.clear()
             if not self.ready:
                 continue
+            self._speed.consider(self.machine.scheduler)
             outcome = await self._try(do.RunCycle(), "cycle-")
             if isinstance(outcome, HutongError) and outcome.code == "hub.internal":
                 await asyncio.sleep(_FAULTY_CYCLE_PAUSE_MS / 1000)

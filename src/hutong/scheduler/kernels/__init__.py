@@ -8,11 +8,11 @@ results: they compute with 64-bit integers alone, and nothing in them overflows 
 `columns.AMOUNT_MAX`).
 
 Compiled code is kept beside the source, or in the user's cache folder where that is read-only, and
-made again when a source changes. Making it takes some ten seconds; who cannot wait for that asks
-`is_compiled()` first and lets another process do it (`python -m hutong.scheduler.kernels`).
+made again when a source changes. Making it takes some ten seconds; who cannot wait for that looks
+for `cache_dir()` first and lets another process do it (`hutong compile`).
 """
 
 from hutong.scheduler.kernels import layout
-from hutong.scheduler.kernels.loading import active, is_loaded, load, unload
+from hutong.scheduler.kernels.loading import active, cache_dir, is_loaded, load, unload
 
-__all__ = ["active", "is_loaded", "layout", "load", "unload"]
+__all__ = ["active", "cache_dir", "is_loaded", "layout", "load", "unload"]

@@ -1,0 +1,43 @@
+"""Calling every kernel once, so that none is compiled while a hub waits for it.
+
+`python -m hutong.scheduler.warm` compiles what is not compiled on this machine yet.
+"""
+
+import numpy as np
+
+from hutong.model.ids import NodeId, PoolId, SiteId
+from hutong.model.resources import Amount
+from hutong.model.supply import Node, Pool
+from hutong.scheduler.added import AddedShares, described
+from hutong.scheduler.columns import PoolColumns, need_of
+from hutong.scheduler.fit import NO_MASK, Index, pack, vector_for
+from hutong.scheduler.kernels import load
+
+
+def warm() -> None:
+    """Call every kernel in use on a pool of two nodes."""
+    pool = Pool(PoolId("warm/pool"), SiteId("warm"), Amount(8_000, 8_192, 2_000), "any")
+    nodes = [Node(NodeId(f"warm/{at}"), pool.id, ("spine", "rack")) for at in range(2)]
+    columns = PoolColumns(pool, nodes)
+    need = need_of(1_000, 1_024, 1_000, exclusive=False)
+    columns.give(0, need, 1, columns.take(0, need, 1))
+    columns.retake(0, need, 1, columns.take(0, need, 1))
+    index = Index(columns)
+    vector = vector_for(need, 2, 1, columns)
+    index.tightest(vector, NO_MASK)
+    index.fitting(vector)
+    index.gather(vector, NO_MASK)
+    shares = index.spread(vector, 2, NO_MASK)
+    added = AddedShares(columns)
+    placed, freed = added.room_for(len(shares))
+    placed[:] = described(need, 0, 0)
+    index.place(need, shares, placed, freed)
+    index.sweep(
+        vector.reshape(1, -1), np.zeros(1, np.int32), np.zeros(1, np.bool_), np.zeros(1, np.bool_)
+    )
+    pack(np.ones(2, np.int64), 2, columns.domains)
+
+
+if __name__ == "__main__":
+    load()
+    warm()

@@ -1,0 +1,68 @@
+"""When the hub takes up the compiled kernels of the scheduler.
+
+A small hub does without: they cost a tenth of a gigabyte. Once its queue or its supply is large
+they are loaded beside its work. Where they are not compiled yet another process does that first,
+so that no cycle waits for it.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from hutong.scheduler import kernels
+from hutong.scheduler.state import SchedulerState
+from hutong.server.log import LOG
+
+NODES = 256
+"""With so many nodes the compiled kernels are worth their memory."""
+
+QUEUED_JOBS = 2_000
+"""With so many waiting jobs as well."""
+
+
+class Speed:
+    """Loads the compiled kernels once they are worth it; asked before each cycle."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def consider(self, state: SchedulerState) -> None:
+        """Begin to load them where the hub has grown large."""
+        large = state.nodes_count() >= NODES or state.queued_count() >= QUEUED_JOBS
+        if large and self._task is None and not kernels.is_loaded():
+            self._task = asyncio.get_running_loop().create_task(
+                _load(compiled=Path(kernels.cache_dir()).is_dir()), name="kernels"
+            )
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _load(*, compiled: bool) -> None:
+    if not compiled:
+        LOG.info("compiling the scheduler's kernels in a process of their own")
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hutong.scheduler.warm",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            code = await worker.wait()
+        except asyncio.CancelledError:
+            worker.terminate()
+            await worker.wait()
+            raise
+        if code:
+            LOG.warning("the scheduler's kernels could not be compiled (exit code %d)", code)
+            return
+    await asyncio.to_thread(_take_up)
+    LOG.info("the scheduler's compiled kernels are in use")
+
+
+def _take_up() -> None:
+    from hutong.scheduler.warm import warm
+
+    kernels.load()
+    warm()
