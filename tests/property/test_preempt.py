@@ -13,6 +13,7 @@ import pytest
 from hutong.model.attempt import NodeShare
 from hutong.model.ids import AttemptId, JobId, NodeId
 from hutong.model.job import Level
+from hutong.model.tenant import QuotaResource, QuotaRule
 from hutong.scheduler.columns import PoolColumns
 from hutong.scheduler.fit import Room, capacity
 from hutong.scheduler.gang_layout import places
@@ -179,3 +180,87 @@ def check(world: World, job: JobId, plan: Plan, gone: list[Running]) -> None:
     for running in gone:
         world.end(running.attempt.attempt)
     assert job in started(world.cycle())
+
+
+# What was lent
+
+
+GUARANTEED = {"a": 6_000, "b": 2_000, "c": 0}
+
+
+def draw_lent(seed: int) -> tuple[World, JobId]:
+    """A full pool of three tenants, and a job of the one that has lent."""
+    random = Random(seed)
+    world = World().pool("s0/p", nodes=2, chips=4)
+    world.now_ms = 100 * HOUR_MS
+    for tenant, milli in GUARANTEED.items():
+        rule = QuotaRule(QuotaResource.ACCELERATORS, guaranteed=milli)
+        world.tenant(tenant, rules=(rule,))
+    for node in (0, 1):
+        left = 4
+        while left:
+            held = min(left, random.choice([1, 1, 2, 3]))
+            left -= held
+            ran_ms = random.randint(1, 90) * MINUTE_MS
+            world.now_ms -= ran_ms
+            world.runs(
+                f"s0/p-{node}", chips=held, tenant=random.choice(["a", "b", "b", "c"]),
+                ends_in_ms=ran_ms + HOUR_MS, preemptible=random.random() < 0.9,
+                priority=random.choice(["normal", "urgent"]),
+            )  # fmt: skip
+            world.now_ms += ran_ms
+    job = world.job(
+        chips(random.choice([1, 2, 3])), tenant="a", tasks=random.choice([1, 1, 2]), priority="low"
+    )
+    return world, job
+
+
+def held_by(world: World, tenant: str, gone: list[Running]) -> int:
+    """Thousandths of chips that a tenant holds without some attempts."""
+    supply = world.state.snapshot(world.now_ms).supply
+    return sum(
+        running.held.accelerator_milli
+        for running in supply.running.values()
+        if running.attempt.tenant == tenant and running not in gone
+    )
+
+
+def keeps_guarantees(world: World, gone: list[Running]) -> bool:
+    tenants = {str(running.attempt.tenant) for running in gone}
+    return all(held_by(world, tenant, gone) >= GUARANTEED[tenant] for tenant in sorted(tenants))
+
+
+def least_lent(world: World, job: JobId) -> Loss | None:
+    """The least loss of others' attempts that makes room and leaves each its guarantee."""
+    supply = world.state.snapshot(world.now_ms).supply
+    (pool,) = supply.order
+    others = [
+        running for running in supply.running.values()
+        if running.attempt.tenant != "a" and running.attempt.preemptible
+    ]  # fmt: skip
+    best: Loss | None = None
+    for count in range(1, len(others) + 1):
+        for gone in combinations(others, count):
+            loss = loss_of(world, list(gone))
+            better = best is None or loss < best
+            if better and keeps_guarantees(world, list(gone)):
+                best = loss if fits_without(world, job, pool, list(gone)) else best
+    return best
+
+
+def test_what_is_reclaimed_loses_least_and_leaves_everybody_the_guarantee() -> None:
+    evictions = 0
+    for seed in range(1_500):
+        world, job = draw_lent(seed)
+        spec = world.jobs[job][0].spec
+        wanted = spec.needs.accelerators[0].count_milli * spec.tasks
+        plan = world.cycle()
+        if started(plan):
+            continue
+        gone = chosen(world, plan)
+        entitled = held_by(world, "a", []) + wanted <= GUARANTEED["a"]
+        best = least_lent(world, job) if entitled else None
+        assert (loss_of(world, gone) if gone else None) == best, seed
+        assert all(line.tenant == "a" for line in plan.preemptions)
+        evictions += bool(gone)
+    assert evictions > 200

@@ -80,24 +80,33 @@ def cheapest_eviction(
 
 def _victims(survey: Survey, running: dict[int, Running]) -> list[Victim]:
     """Who goes at the least loss on one pool; empty if nothing makes room."""
-    option, tasks, count = survey.option, survey.tasks, len(survey.base)
-    codes = gang_layout.places(option.columns.domains, option.within, count)
-    before = np.bincount(codes, weights=np.minimum(survey.base, tasks))
-    after = np.bincount(codes, weights=np.minimum(survey.every, tasks))
+    option, tasks = survey.option, survey.tasks
+    if not option.laid:
+        rows = np.arange(len(survey.rows))
+        return _on(survey, rows, tasks - int(survey.base.sum()), running)
+    codes = gang_layout.places(option.columns.domains, option.within, len(survey.base))
+    before = np.bincount(codes, weights=survey.base)
+    after = np.bincount(codes, weights=survey.every)
     if bool((before >= tasks).any()):
         return []
     able = np.flatnonzero(after >= tasks)
     best: list[Victim] = []
     for place in able[np.argsort(-before[able], kind="stable")][:PLACES_MAX].tolist():
         rows = np.flatnonzero(codes[survey.rows] == place)
-        missing = tasks - int(before[place])
-        if missing == 1:
-            victims = cheapest_single(survey, rows, running)
-        else:
-            victims = cheapest_gang(survey, rows, missing, running)
+        victims = _on(survey, rows, tasks - int(before[place]), running)
         if victims and (not best or total_cost(victims) < total_cost(best)):
             best = victims
     return best
+
+
+def _on(survey: Survey, rows: Rows, missing: int, running: dict[int, Running]) -> list[Victim]:
+    """Who goes so that some rows (positions in `survey.rows`) hold so many more tasks."""
+    gains = (survey.every - survey.base)[survey.rows[rows]]
+    if missing <= 0 or int(gains.sum()) < missing:
+        return []
+    if missing == 1:
+        return cheapest_single(survey, rows, running)
+    return cheapest_gang(survey, rows, missing, running)
 
 
 def _eviction(survey: Survey, victims: list[Victim]) -> Eviction | None:

@@ -38,17 +38,26 @@ class Mandate(NamedTuple):
     ranks: Ints
     debtors: Debtors | None = None
 
-    def candidates(self, slots: Slots, at: Rows, now_ms: int) -> Rows:
-        """Those of some slots that may be vacated."""
-        at = at[slots.evictable[at] <= now_ms]
+    def candidates(self, slots: Slots, among: Mask, now_ms: int) -> Rows:
+        """Those slots that may be vacated; `among` says which are considered."""
+        size = len(among)
+        among = among & (slots.evictable[:size] <= now_ms)
+        if self.debtors is None:
+            return np.flatnonzero(among & self._weaker[slots.class_code[:size]])
+        at = np.flatnonzero(among)
         weaker = self.is_weaker(slots, at)
-        if self.debtors is not None and not weaker.all():
+        if not weaker.all():
             weaker |= self.debtors.by_slot(slots, at)
         return at[weaker]
 
     def is_weaker(self, slots: Slots, at: Rows) -> Mask:
         """Which of some slots are of a class that may be evicted."""
-        if self.weaker_rank is None:
-            return np.zeros(len(at), np.bool_)
-        weaker: Mask = self.ranks[slots.class_code[at]] >= self.weaker_rank
+        weaker: Mask = self._weaker[slots.class_code[at]]
         return weaker
+
+    @property
+    def _weaker(self) -> Mask:
+        """Which codes of classes may be evicted."""
+        if self.weaker_rank is None:
+            return np.zeros(len(self.ranks), np.bool_)
+        return self.ranks >= self.weaker_rank

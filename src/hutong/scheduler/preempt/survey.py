@@ -55,7 +55,7 @@ class Survey:
         stopping[self.lane.evicted] = True
         alive = slots.row[: slots.size] >= 0
         self.stopping: Rows = np.flatnonzero(alive & stopping)
-        found = mandate.candidates(slots, np.flatnonzero(alive & ~stopping), self.now_ms)
+        found = mandate.candidates(slots, alive & ~stopping, self.now_ms)
         self.candidates: Rows = found
         self.room = self.room_after(np.zeros(0, np.int64))
         self.base: Ints = self.capacity(self.room)
@@ -70,7 +70,8 @@ class Survey:
 
     def capacity(self, room: Room) -> Ints:
         """How many tasks each row holds, at most all."""
-        return capacity(room, self.need, self.tasks, self.reserved)
+        by_row = capacity(room, self.need, self.tasks, self.reserved)
+        return by_row if self.option.near is None else self.option.near.allow(by_row)
 
     def room_after(self, slots: Rows) -> Room:
         """What is free once some slots, and what stops anyhow, are gone."""
@@ -276,7 +277,9 @@ class Survey:
         """The candidates that count, their positions in `rows`, the time lost, what is missing."""
         gains = np.zeros(len(self.base), np.bool_)
         gains[self.rows] = True
-        at = self.candidates[gains[self.slots.row[self.candidates]]]
+        at = self.candidates
+        if len(self.rows) < len(gains):
+            at = at[gains[self.slots.row[at]]]
         position = np.cumsum(gains) - 1
         lost = lost_by_slot_ms(self.slots, at, self.now_ms).astype(np.float64)
         gaps = [(gap, given) for gap, given in self._gaps() if bool((gap > 0).any())]
