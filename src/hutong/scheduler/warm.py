@@ -20,8 +20,9 @@ def warm() -> None:
     nodes = [Node(NodeId(f"warm/{at}"), pool.id, ("spine", "rack")) for at in range(2)]
     columns = PoolColumns(pool, nodes)
     need = need_of(1_000, 1_024, 1_000, exclusive=False)
-    columns.give(0, need, 1, columns.take(0, need, 1))
-    columns.retake(0, need, 1, columns.take(0, need, 1))
+    parts = columns.take(0, need, 1)
+    columns.give(0, need, 1, parts)
+    columns.retake(0, need, 1, parts)
     index = Index(columns)
     vector = vector_for(need, 2, 1, columns)
     index.tightest(vector, NO_MASK)
