@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ pools:
      declared: true}
 """
 
-HEAD = '''
+HEAD = """
 import os, signal, socket, time
 workers = int(os.environ["HUTONG_TASKS"]) - 1
 server = socket.create_server((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])))
@@ -35,9 +34,9 @@ for connection in heard:
     connection.sendall(b"%d" % sum(ranks))
 while True:
     time.sleep(60)
-'''
+"""
 
-WORKER = '''
+WORKER = """
 import os, socket, time
 where = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
 for _ in range(600):
@@ -49,7 +48,7 @@ for _ in range(600):
 head.sendall(os.environ["RANK"].encode())
 print("sum", int(head.recv(16)), "chips", os.environ["HUTONG_ACCELERATOR_COUNT"])
 print("of group", os.environ["HUTONG_GROUP_RANK"], "of", os.environ["HUTONG_GROUP_TASKS"])
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def test_a_head_and_its_workers_find_each_other_and_end_together(home: House) ->
             assert lines[1] == f"of group {rank - 1} of 3"
         (attempt,) = client.job(job).attempts
         assert attempt.pool == "lab/chips"
-        assert [(share.group, share.node) for share in attempt.nodes][0] == (1, "lab/c1")
+        assert (attempt.nodes[0].group, attempt.nodes[0].node) == (1, "lab/c1")
         assert sum(share.tasks for share in attempt.nodes if not share.group) == 3
 
 

@@ -33,6 +33,9 @@ def sentence(event: ev.AnyEvent, job: JobId | None = None) -> str:
             return _attempt(event)
         case ev.AttemptCheckpointed():
             return f"Attempt {event.attempt} wrote down its state."
+        case ev.PartFailed():
+            why = event.reason.sentence()
+            return f"Part {event.attempt} did not succeed, so its other parts stop: {why}"
         case ev.JobRequeued():
             what = "Back" if event.element is None else f"Element {event.element} is back"
             return f"{what} in the queue: {event.reason.sentence()}"
@@ -55,10 +58,14 @@ def _plan(event: ev.PlanDecided, job: JobId | None) -> str:
             lines.append(f"Attempt {stopped.attempt} is stopped to make room for it.")
         else:
             lines.append(f"Attempt {stopped.attempt} is stopped so that {stopped.by} can start.")
+    for resized in event.resizes:
+        why = f" so that {resized.by} can start" if resized.by and resized.by != job else ""
+        stopped_as = f"Attempt {resized.attempt} is stopped{why}"
+        lines.append(f"{stopped_as}, to go on with {resized.tasks} task(s).")
     if len(lines) > 3:
         return (
             f"Cycle {event.cycle} placed {len(event.placements)} attempts and stopped "
-            f"{len(event.preemptions)}."
+            f"{len(event.preemptions) + len(event.resizes)}."
         )
     return " ".join(lines) or f"Cycle {event.cycle} changed nothing."
 
@@ -66,7 +73,8 @@ def _plan(event: ev.PlanDecided, job: JobId | None) -> str:
 def _placed(placed: ev.AttemptPlaced) -> str:
     chips = f" with {placed.accelerator}" if placed.accelerator else ""
     nodes = f"{len(placed.nodes)} nodes" if len(placed.nodes) > 1 else placed.nodes[0].node
-    return f"Placed on {placed.pool} ({nodes}){chips} as attempt {placed.attempt}."
+    part = f", part {placed.part + 1} of {placed.parts}" if placed.parts > 1 else ""
+    return f"Placed on {placed.pool} ({nodes}){chips} as attempt {placed.attempt}{part}."
 
 
 def _attempt(

@@ -1,5 +1,6 @@
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from hutong.lifecycle import events as ev
@@ -52,6 +53,22 @@ TOLD: list[tuple[ev.AnyEvent, str]] = [
     (ev.SiteReturned(SITE), "Site bj was heard again."),
     (ev.JobAccepted(JOB, job(tenant="acme"), "", "ann"), "Accepted from ann for acme."),
     (ev.JobAccepted(JOB, job()), "Accepted from its owner for default."),
+    (
+        ev.PlanDecided(1, (), (), (ev.AttemptResized(ATTEMPT, 8, 900),)),
+        "Attempt abcdef-j1-1 is stopped, to go on with 8 task(s).",
+    ),
+    (
+        ev.PlanDecided(1, (), (), (ev.AttemptResized(ATTEMPT, 2, 900, JobId("j9")),)),
+        "Attempt abcdef-j1-1 is stopped so that j9 can start, to go on with 2 task(s).",
+    ),
+    (
+        ev.PlanDecided(1, (msgspec.structs.replace(placed(), part=1, parts=2),)),
+        "Placed on bj/cpu (bj/n0) as attempt abcdef-j1-1, part 2 of 2.",
+    ),
+    (
+        ev.PartFailed(JOB, ATTEMPT, ExitCode(3)),
+        "Part abcdef-j1-1 did not succeed, so its other parts stop: Task 0 ended with exit code 3.",
+    ),
     (ev.CancelRequested(JOB, "ann"), "ann asked to cancel it."),
     (ev.CancelRequested(JOB, "ann", 3), "ann asked to cancel element 3."),
     (

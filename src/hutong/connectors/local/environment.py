@@ -109,9 +109,7 @@ def _common(order: AttemptOrder, around: Surroundings) -> tuple[dict[str, str], 
 def _beside(of_rank: dict[str, str], order: AttemptOrder, own: dict[str, str]) -> dict[str, str]:
     """What a rank has besides; what the job itself sets wins over all but Hutong's own."""
     program = order.program.env
-    return {
-        name: value for name, value in of_rank.items() if name in own or name not in program
-    }
+    return {name: value for name, value in of_rank.items() if name in own or name not in program}
 
 
 def _hutong(order: AttemptOrder, around: Surroundings) -> dict[str, str]:
