@@ -16,6 +16,7 @@ from hutong.model.check_quota import rule_key
 from hutong.model.classes import ClassRule
 from hutong.model.ids import AttemptId, JobId
 from hutong.model.job import (
+    Affinity,
     Commercial,
     DataInput,
     DomesticRule,
@@ -183,6 +184,10 @@ class Player:
                 after_ms = to_ms(rule["after"]) if "after" in rule else None
                 terms = tuple(Terms(name) for name in rule.get("terms", ()))
                 given["commercial"] = Commercial(after_ms=after_ms, terms=terms)
+            for way in ("near", "apart"):
+                if way in given:
+                    beside = affinity(given.pop(way), apart=way == "apart")
+                    given["affinity"] = (*given.get("affinity", ()), beside)
             if "saves" in given:
                 given["checkpoint_ms"] = to_ms(given.pop("saves"))
             if "groups" in given:
@@ -303,11 +308,14 @@ class Player:
     def _explained(self, explanation: Explanation) -> list[str]:
         lines = []
         for candidate in explanation.candidates:
-            start = self._time(candidate.start_ms)
+            when = "start unknown"
+            if candidate.start_ms:
+                finish = self._time(candidate.finish_ms)
+                when = f"start {self._time(candidate.start_ms)}, finish {finish}"
             cost = round(candidate.cost_microcny / 1_000_000, 2)
             lines.append(
-                f"    {candidate.pool}: start {start}, finish {self._time(candidate.finish_ms)}, "
-                f"{cost:g} CNY, {candidate.tasks_fitting} task(s) fit now{parts_of(candidate)}"
+                f"    {candidate.pool}: {when}, {cost:g} CNY, "
+                f"{candidate.tasks_fitting} task(s) fit now{parts_of(candidate)}"
             )
         if explanation.filtered:
             counts = ", ".join(f"{n} by {name}" for name, n in explanation.filtered.items())
@@ -353,6 +361,13 @@ def parts_of(candidate: Candidate) -> str:
     if candidate.domestic_milli:
         parts.append(f"{candidate.domestic_milli / 10:g} % off as domestic")
     return "".join(f", {part}" for part in parts)
+
+
+def affinity(fields: dict[str, Any], *, apart: bool) -> Affinity:
+    """What `near` or `apart` says: labels, a level, and whether it is required."""
+    labels = dict(fields)
+    level, required = Level(labels.pop("level", "node")), labels.pop("required", True)
+    return Affinity(tuple(sorted(labels.items())), level, apart, required)
 
 
 def energy_of(fields: dict[str, float]) -> Energy:

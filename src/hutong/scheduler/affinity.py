@@ -23,6 +23,7 @@ from hutong.scheduler.columns import Ints, Mask, PoolColumns, Rows
 from hutong.scheduler.shapes import Shape
 
 if TYPE_CHECKING:
+    from hutong.scheduler.records import RunningAttempt
     from hutong.scheduler.supply import Running, Supply
 
 Place = tuple[str, ...]
@@ -161,20 +162,26 @@ class Neighbours:
 
     def barred_by(
         self, shape: Shape, tenant: TenantId, pools: Sequence[PoolColumns]
-    ) -> NeighboursBar | None:
+    ) -> Affinity | None:
         """The affinity that keeps a shape from every row of some pools; None where none does.
 
-        Where only all of them together do it is the first.
+        It is the first that leaves no row of those that the ones before it leave.
         """
-        required = [affinity for affinity in shape.affinity if affinity.required]
-        for affinity in required:
-            if not any(self._meets(affinity, tenant, columns).any() for columns in pools):
-                return reason_of(affinity)
-        for columns in pools:
-            allowed = self.allowed_rows(shape, tenant, columns)
-            if allowed is None or allowed.any():
-                return None
-        return reason_of(required[0]) if required else None
+        left: list[Mask | None] = [None for _ in pools]
+        for affinity in shape.affinity:
+            if affinity.required:
+                for at, columns in enumerate(pools):
+                    rows, before = self._meets(affinity, tenant, columns), left[at]
+                    left[at] = rows if before is None else rows & before
+                if not any(rows is not None and rows.any() for rows in left):
+                    return affinity
+        return None
+
+    def first_gone(self, affinity: Affinity, tenant: TenantId) -> "RunningAttempt | None":
+        """Of the jobs that an affinity is about the one that is expected to end first."""
+        found = self._supply.labels.carrying(tenant, affinity.labels)
+        attempts = [running.attempt for running in found]
+        return min(attempts, key=lambda attempt: attempt.expected_end_ms, default=None)
 
     def _meets(self, affinity: Affinity, tenant: TenantId, columns: PoolColumns) -> Mask:
         near = self._near_of(tenant, affinity.labels, affinity.level).mask(columns)

@@ -75,7 +75,7 @@ class Blocked:
             return
         usable, overs = self._within_quota(group.entity, look)
         overs = overs or cycle.gangs.overs_of(group)
-        elements = head.count(LOOKED_AT) if has_offers(look) else 0
+        elements = head.count(LOOKED_AT) if has_offers(look) and not look.shape.affinity else 0
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}
         outcome = look.outcome
@@ -103,6 +103,8 @@ class Blocked:
         else:
             start = self._quota_start(group.entity, overs)
             reasons = tuple(overs)
+        if look.vicinity is not None and not known:
+            start = look.vicinity.start(look.options, start, cycle.now_ms)
         self._note_bound(head, entry, look, usable, reasons)
         cycle.defer(
             group, job, reasons,

@@ -323,12 +323,13 @@ class Board:
         if not option.laid:
             return lane.index.fitting(vector_of(option, tasks))
         key = (option.need, tasks, option.within)
-        known = None if lane.owned else lane.live.memo.get(key)
+        kept = not lane.owned and option.near is None
+        known = lane.live.memo.get(key) if kept else None
         if known is not None and known[0] == lane.live.version:
             return int(known[1])
         by_row = capacity(Room(lane.columns), option.need, tasks)
         fits = fitting(by_row, tasks, lane.columns.domains, option)
-        if not lane.owned:
+        if kept:
             remember(lane.live, key, (lane.live.version, fits))
         return fits
 
@@ -395,7 +396,7 @@ class Board:
         laid = (option.within, option.layout)
         key = (lane.trail, option.need, tasks, stay_ms, laid, self.gate.key)
         memo = lane.live.memo
-        lasting = lane.pristine and outlook.valid_until_ms > self.now_ms
+        lasting = lane.pristine and outlook.valid_until_ms > self.now_ms and option.near is None
         if lasting and (known := memo.get(key)) is not None and known[0] == lane.live.version:
             found: Found | None = known[1]
             return found

@@ -157,16 +157,18 @@ class Gate:
     looked at for evictions may stay.
     """
 
-    __slots__ = ("_calendar", "_now_ms", "entry", "until_ms")
+    __slots__ = ("_calendar", "_now_ms", "entry", "tenant", "until_ms")
 
     def __init__(self, calendar: Calendar, now_ms: int) -> None:
         self._calendar = calendar
         self._now_ms = now_ms
         self.entry = NOBODY
+        self.tenant = TenantId("")
         self.until_ms = now_ms
 
     def let(self, tenant: TenantId) -> None:
         """Look at jobs of a tenant from now on."""
+        self.tenant = tenant
         if self._calendar.bookings:
             self.entry = self._calendar.entry(tenant)
 

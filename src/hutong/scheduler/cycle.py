@@ -28,7 +28,6 @@ from hutong.scheduler.gang import Gangs, Piece, Turn
 from hutong.scheduler.gang_resize import Resizes
 from hutong.scheduler.look import Look
 from hutong.scheduler.match import Option
-from hutong.scheduler.near import Vicinity
 from hutong.scheduler.offers import Verdict, Want, decide, has_offers, tell
 from hutong.scheduler.order import ClassOrder, Cursor, Passed
 from hutong.scheduler.plan import (
@@ -45,6 +44,7 @@ from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.tenants import Entity, Ledger
+from hutong.scheduler.vicinity import Vicinity
 
 SWEEP_EVERY = 128
 """After so many shapes blocked one by one a sweep looks for others that are."""

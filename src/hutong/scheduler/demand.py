@@ -290,9 +290,12 @@ class Demand:
         self.elements = 0
         self.order = "fair"
         self.passed_over: dict[int, Shape] = {}
+        """Shapes that the last cycle passed over, by number."""
         self.asked: dict[JobId, int] = {}
         """When a job could first start, where that is not when it was handed in."""
-        """Shapes that the last cycle passed over, by number."""
+        self.labels: dict[JobId, tuple[tuple[str, str], ...]] = {}
+        """The labels of the waiting jobs that have some, in the order of their names."""
+        self._label_sets: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
         self._numbers: dict[tuple[str, str], int] = {}
         self._next = 0
 
@@ -310,6 +313,9 @@ class Demand:
             parallel, submitted_ms=job.submitted_ms,
         )  # fmt: skip
         self.entries[job.job] = entry
+        if spec.labels:
+            labels = tuple(sorted(spec.labels.items()))
+            self.labels[job.job] = self._label_sets.setdefault(labels, labels)
         queue.members += 1
         self.elements += entry.available
         if available > 0:
@@ -324,6 +330,8 @@ class Demand:
         if entry.eligible:
             queue.remove(entry)
         self.elements -= entry.available
+        if self.labels.pop(job, None) and not self.labels:
+            self._label_sets.clear()
         self.shapes.leave(entry.shape)
         queue.members -= 1
         if not queue.members:
@@ -411,6 +419,7 @@ class Demand:
                 assert list(block.shapes) == [e.shape for e in block.entries], name
         total = sum(entry.available for entry in self.entries.values())
         assert self.elements == total, (self.elements, total)
+        assert all(job in self.entries for job in self.labels), "labels of jobs that are gone"
         for shape, number in self.shapes.numbers.items():
             assert self.shapes.at[number] == shape, number
 

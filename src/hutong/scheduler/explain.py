@@ -64,7 +64,9 @@ def candidate_now(look: Look, option: Option, board: Board, profile: Profile) ->
         return started_candidate(look, option, board, profile)
     if fitting < tasks:
         start_ms = board.first_guess(option, tasks, rough_start)
-    score = option.score_at(start_ms - board.now_ms, look.shape, profile)
+        if option.near is not None and not option.near.leaves_any():
+            start_ms = UNKNOWN_MS
+    score = option.score_at(max(start_ms - board.now_ms, 0), look.shape, profile)
     return option.candidate(
         start_ms=start_ms, score=score, tasks_fitting=fitting, now_ms=board.now_ms
     )
@@ -75,15 +77,17 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
 
     `known` holds, by position in the options, the starts that are known already.
     """
-    found: list[tuple[int, int, Start]] = []
+    found: list[tuple[bool, int, int, Start]] = []
     missing = [option for option in look.options if lacks_nodes(option)]
     for at, option in enumerate(look.options):
         if lacks_nodes(option) and at not in known:
             continue
         if at < profile.candidates_count + len(missing) or at in known:
             start = known.get(at) or rough_start(board, option, look.shape.tasks)
-            score = option.score_at(start.start_ms - board.now_ms, look.shape, profile)
-            found.append((score, at, start))
+            if option.near is not None and not option.near.leaves_any():
+                start = Start(UNKNOWN_MS, "none")
+            score = option.score_at(max(start.start_ms - board.now_ms, 0), look.shape, profile)
+            found.append((not start.start_ms, score, at, start))
     found.sort()
     candidates = tuple(
         look.options[at].candidate(
@@ -92,7 +96,7 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
             tasks_fitting=look.fits_now(look.options[at]),
             now_ms=board.now_ms,
         )
-        for score, at, start in found[: profile.candidates_count]
+        for _, score, at, start in found[: profile.candidates_count]
     )
     left = max(profile.candidates_count - len(candidates), 1)
     candidates += tuple(
@@ -100,8 +104,8 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
     )
     if not found:
         return Outcome(0, Start(UNKNOWN_MS, "none"), candidates)
-    at = next(iter(known), found[0][1])
-    return Outcome(at, known.get(at) or found[0][2], candidates)
+    at = next(iter(known), found[0][2])
+    return Outcome(at, known.get(at) or found[0][3], candidates)
 
 
 def is_sooner_started(option: Option, board: Board, tasks: int) -> bool:

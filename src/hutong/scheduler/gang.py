@@ -311,7 +311,7 @@ class Gangs:
         scratch: dict[int, PoolColumns],
     ) -> Placed | None:  # fmt: skip
         """The gang itself at an option's pool: as many tasks as fit, `least` at least."""
-        how = laying_of(shape)
+        how = laying_of(shape, option.near)
         lane = self._board.lane(option.columns)
         columns = scratch.get(option.columns.index, lane.columns)
         end_ms = self._board.now_ms + option.ready_ms + option.bound_ms
@@ -376,7 +376,7 @@ class Gangs:
             lane = self._board.lane(option.columns)
             columns = scratch.get(option.columns.index, lane.columns)
             end_ms = self._board.now_ms + option.ready_ms + option.bound_ms
-            how = Laying()
+            how = Laying(near=option.near)
             beside = room_beside(lane, columns, option.need, shape.tasks, end_ms=end_ms, how=how)
             shares = lay(beside.by_row, shape.tasks, columns.domains, how)
             if shares:
@@ -422,7 +422,6 @@ def group_shape(shape: Shape, group: TaskGroup, option: Option) -> Shape:
         elastic=None,
         layout=Layout.PACK,
         within=Level.SITE,
-        affinity=(),
         split=False,
     )
 

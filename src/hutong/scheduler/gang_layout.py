@@ -13,6 +13,7 @@ import numpy as np
 from hutong.model.job import Layout, Level
 from hutong.scheduler.columns import Ints, Rows
 from hutong.scheduler.fit import Share, pack
+from hutong.scheduler.near import Near
 from hutong.scheduler.shapes import Shape, is_laid
 
 _PLACES_MAX = 64
@@ -34,6 +35,10 @@ class Lies(Protocol):
     def laid(self) -> bool:
         """Whether that asks for anything."""
 
+    @property
+    def near(self) -> Near | None:
+        """Which nodes affinities leave, where there are some."""
+
 
 class Laying(NamedTuple):
     """How the tasks of a shape are to lie."""
@@ -41,11 +46,12 @@ class Laying(NamedTuple):
     layout: Layout = Layout.PACK
     within: Level = Level.SITE
     laid: bool = False
+    near: Near | None = None
 
 
-def laying_of(shape: Shape) -> Laying:
+def laying_of(shape: Shape, near: Near | None = None) -> Laying:
     """How a shape's tasks are to lie."""
-    return Laying(shape.layout, shape.within, is_laid(shape))
+    return Laying(shape.layout, shape.within, is_laid(shape), near)
 
 
 def places(domains: Sequence[Rows], within: Level, count: int) -> Rows:
@@ -71,6 +77,8 @@ def most(by_row: Ints, tasks: int, within: Rows) -> int:
 
 def fitting(by_row: Ints, tasks: int, domains: tuple[Rows, ...], how: Lies) -> int:
     """How many of a gang's tasks fit as they are to lie, at most all."""
+    if how.near is not None:
+        by_row = how.near.allow(by_row)
     if not how.laid:
         return min(int(by_row.sum()), tasks)
     return most(by_row, tasks, places(domains, how.within, len(by_row)))
@@ -81,8 +89,19 @@ def lay(by_row: Ints, tasks: int, domains: tuple[Rows, ...], how: Lies) -> list[
 
     `by_row` is how many tasks each node holds and `domains` the codes of its domains by level,
     outermost first. `pack` takes the smallest domain that holds it (see `fit.pack`). `spread` puts
-    as few tasks as possible on a node, and those on as many domains as possible.
+    as few tasks as possible on a node, and those on as many domains as possible. Where affinities
+    prefer some nodes the gang goes to those if they hold it whole.
     """
+    if how.near is None:
+        return _lay(by_row, tasks, domains, how)
+    for rows in how.near.rows_by_liking():
+        shares = _lay(np.where(rows, by_row, 0), tasks, domains, how)
+        if shares:
+            return shares
+    return []
+
+
+def _lay(by_row: Ints, tasks: int, domains: tuple[Rows, ...], how: Lies) -> list[Share]:
     codes = places(domains, how.within, len(by_row))
     if tasks <= 0 or most(by_row, tasks, codes) < tasks:
         return []

@@ -67,6 +67,7 @@ class Resizes:
             if entry is None:
                 continue
             group = demand.group_of(entry)
+            self._board.gate.let(group.entity.id)
             if entry.eligible:
                 self._start(entry, group, how)
             elif entry.held is None:
@@ -116,7 +117,7 @@ class Resizes:
     def _smaller(self, running: Running) -> tuple[Option, list[Share], Room] | None:
         spec = running.attempt.resizable
         columns = self._cycle.snapshot.supply.pools.get(running.attempt.pool)
-        if spec is None or spec.elastic is None or columns is None:
+        if spec is None or spec.elastic is None or columns is None or spec.affinity:
             return None
         before = _tasks(running.attempt)
         least = max(spec.elastic.tasks_min, 1)
@@ -145,7 +146,9 @@ class Resizes:
         attempt = running.attempt
         columns = self._cycle.snapshot.supply.pools.get(attempt.pool)
         spec, before = attempt.resizable, _tasks(attempt)
-        if spec is None or columns is None or self._now_ms < attempt.started_ms + GROW_EVERY_MS:
+        if spec is None or columns is None or spec.affinity:
+            return None
+        if self._now_ms < attempt.started_ms + GROW_EVERY_MS:
             return None
         least = max(-(-before * GROW_MILLI // 1000), before + 1)
         if least > spec.tasks or not self._is_worth(attempt, before, spec.tasks):

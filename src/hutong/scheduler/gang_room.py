@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hutong.model.job import Layout
 from hutong.scheduler.columns import Ints, Need, PoolColumns
-from hutong.scheduler.fit import Room, Share, capacity
+from hutong.scheduler.fit import Room, Share, capacity, vector_for
 from hutong.scheduler.gang_layout import Lies, fitting, lay
 from hutong.scheduler.match import Option
 from hutong.scheduler.reserve import Holder
 
 if TYPE_CHECKING:
     from hutong.scheduler.board import Board, Lane
+
+_NO_ROWS = np.zeros(0, np.int64)
 
 
 class Beside(NamedTuple):
@@ -71,6 +74,39 @@ class LaidFitting:
         shares = lay(beside.by_row, tasks, lane.columns.domains, option)
         if not shares:
             self.exhausted = True
-            self.lasting = not lane.owned and beside.fits_count < tasks
+            self.lasting = not lane.owned and beside.fits_count < tasks and option.near is None
             self.held_by = beside.held_by if beside.fits_count >= tasks else None
         return shares
+
+
+class NearFitting(LaidFitting):
+    """The same where affinities leave some nodes, or like some better than others."""
+
+    __slots__ = ("_alone",)
+
+    def __init__(self, board: "Board", option: Option, tasks: int) -> None:
+        super().__init__(board, option, tasks)
+        packed = option.layout is Layout.PACK and not board.in_order
+        self._alone = packed and option.nodes_needed == 1
+
+    def shares(self) -> Sequence[Share]:
+        """Where the gang goes now: to the tightest node that holds it whole, if there is one."""
+        if self._alone and self._lane.closed_by is None:
+            row = self._tightest()
+            if row >= 0:
+                return ((row, self._tasks),)
+        return super().shares()
+
+    def _tightest(self) -> int:
+        lane, option, tasks = self._lane, self._option, self._tasks
+        assert option.near is not None
+        vector = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
+        held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
+        barred = [hold.rows[hold.left(option.need, tasks) < tasks] for hold in held]
+        for liked in option.near.rows_by_liking():
+            rows = liked.copy()
+            rows[np.concatenate([_NO_ROWS, *barred])] = False
+            row = lane.index.tightest(vector, rows)
+            if row >= 0:
+                return row
+        return -1

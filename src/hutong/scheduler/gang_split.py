@@ -68,7 +68,7 @@ class Splits:
                 option = self.sized(shape, room.option, tasks)
                 if option is None:
                     break
-                how = laying_of(msgspec.structs.replace(shape, tasks=tasks))
+                how = laying_of(msgspec.structs.replace(shape, tasks=tasks), option.near)
                 shares = lay(room.by_row, tasks, option.columns.domains, how)
                 placed.append((option, shares))
             else:
@@ -116,9 +116,8 @@ class Splits:
     def _rooms(self, shape: Shape) -> list[list[Room]]:
         """The room at each site, for each kind of chip that would do, in the order of options."""
         kinds: dict[tuple[int, str], dict[SiteId, Room]] = {}
-        how = laying_of(shape)
         for option in self._cycle.look(whole_of(shape, 1)).options:
-            columns = option.columns
+            columns, how = option.columns, laying_of(shape, option.near)
             lane = self._board.lane(columns)
             end_ms = self._board.now_ms + option.ready_ms + option.bound_ms
             beside = room_beside(

@@ -8,11 +8,12 @@ from hutong.scheduler.board import Board, Fitting, NoRoom
 from hutong.scheduler.estimate import Outcome
 from hutong.scheduler.facts import nodes_at_most
 from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
-from hutong.scheduler.gang_room import LaidFitting
+from hutong.scheduler.gang_room import LaidFitting, NearFitting
 from hutong.scheduler.match import Match, Option
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.supply import Supply
+from hutong.scheduler.vicinity import Vicinity
 
 AnyFitting = Fitting | LaidFitting | NoRoom
 NO_ROOM = NoRoom()
@@ -23,11 +24,16 @@ class Look:
 
     __slots__ = (
         "_board", "_fittings", "_growth", "at", "blocked", "blocked_groups", "filtered",
-        "fits_count", "held_by", "match", "options", "outcome", "shape",
+        "fits_count", "held_by", "match", "options", "outcome", "shape", "vicinity",
     )  # fmt: skip
 
-    def __init__(self, shape: Shape, match: Match, supply: Supply, board: Board) -> None:
+    def __init__(
+        self, shape: Shape, match: Match, supply: Supply, board: Board,
+        vicinity: Vicinity | None = None,
+    ) -> None:  # fmt: skip
+        """`vicinity` is there for a shape with affinities."""
         self._board = board
+        self.vicinity = vicinity
         self._growth = supply.growth
         self.shape = shape
         self.match = match
@@ -37,6 +43,8 @@ class Look:
         self.filtered = match.filtered_now
         if shape.deadline_ms > 0:
             self._drop_late(board.now_ms)
+        if vicinity is not None:
+            self.options = vicinity.options(self.options)
         self._fittings: list[AnyFitting | None] = [None] * len(self.options)
         self.at = 0
         self.fits_count = 0
@@ -56,8 +64,7 @@ class Look:
             if sweep is not None and sweep.is_out(self._board, option):
                 self._fittings[index] = NO_ROOM
                 return NO_ROOM
-            kind = LaidFitting if option.laid else Fitting
-            found = self._fittings[index] = kind(self._board, option, self.shape.tasks)
+            found = self._fittings[index] = _fitting(self._board, option, self.shape.tasks)
         return found
 
     def note_exhausted(self, index: int) -> None:
@@ -99,6 +106,13 @@ class Look:
             }
             self.options = in_time
             self.filtered = {**self.filtered, DEADLINE: sum(nodes.values())}
+
+
+def _fitting(board: Board, option: Option, tasks: int) -> AnyFitting:
+    if not option.laid:
+        return Fitting(board, option, tasks)
+    kind = LaidFitting if option.near is None else NearFitting
+    return kind(board, option, tasks)
 
 
 def _available(match: Match, supply: Supply) -> tuple[list[Option], dict[str, int]]:

@@ -45,7 +45,7 @@ class Maker:
         shape, need, columns = ask.shape, ask.need, facts.order[row]
         pool = columns.pool
         option = Option()
-        option.vector, option.table_row = None, -1
+        option.near, option.vector, option.table_row = None, None, -1
         option.columns = columns
         option.alternative = ask.alternative
         option.need = need

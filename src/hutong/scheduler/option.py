@@ -11,6 +11,8 @@ It is kept as an exact integer, unrounded, with the finish below it, so that wei
 finish alone, weight 1000 by the cost alone, and equal scores go to the earlier finish.
 """
 
+from typing import TYPE_CHECKING
+
 from hutong.model.job import Layout, Level, Objective
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
 from hutong.scheduler.claim import Claim
@@ -20,6 +22,9 @@ from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.transfer import Haul
+
+if TYPE_CHECKING:
+    from hutong.scheduler.near import Near
 
 BONUS_MAX_MILLI = 900
 """No preference takes more than this off a score."""
@@ -70,13 +75,13 @@ class Option:
     the expected end; `bound_ms` is the longest the run itself can take, `risk_ms` the work that it
     is expected to lose to revocations. `cost_microcny` is the price of the whole gang's run;
     egress, energy and carbon stand beside it. `latest_ms` is the latest placement that meets the
-    deadline. `score` is for a start now.
+    deadline. `score` is for a start now. `near` is there where affinities decide about nodes.
     """
 
     __slots__ = (
         "_cost", "_kept_milli", "_weights", "alternative", "basis", "boot_ms", "bound_ms", "burden",
         "claim", "columns", "cost_microcny", "domestic", "domestic_milli", "haul", "laid",
-        "latest_ms", "layout", "model", "need", "nodes_needed", "preferred_milli", "rate",
+        "latest_ms", "layout", "model", "near", "need", "nodes_needed", "preferred_milli", "rate",
         "ready_ms", "risk_ms", "run_ms", "score", "span_ms", "speed_milli", "table_row",
         "tasks_per_node", "vector", "within",
     )  # fmt: skip
@@ -107,6 +112,7 @@ class Option:
     burden: Burden
     preferred_milli: int
     domestic_milli: int
+    near: "Near | None"
     vector: Ints | None
     table_row: int
 
@@ -124,6 +130,16 @@ class Option:
         bonus = self.preferred_milli + self.domestic_milli
         self._kept_milli = 1000 - (min(BONUS_MAX_MILLI, bonus))
         self.score = self._score(0)
+
+    def beside(self, near: "Near", preferred_milli: int) -> "Option":
+        """The same for a tenant whose jobs' neighbours matter; so much more is taken off."""
+        other = Option()
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.near, other.laid, other.table_row = near, True, -1
+        other.preferred_milli += preferred_milli
+        other.weigh(self._weights)
+        return other
 
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:
         """What the job's objective makes of a start after `wait_ms`; lower is better.

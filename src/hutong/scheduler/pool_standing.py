@@ -7,10 +7,12 @@ from hutong.model.ids import PoolId, SiteId
 BOOKED = "booked"
 BUSY = "busy"
 BOOTING = "booting"
+AFFINITY = "affinity"
 STANDING = {
     BUSY: "What is free on the node is too little for one task.",
     BOOKED: "A booking keeps the node for others, or out of use.",
     BOOTING: "The node is being started.",
+    AFFINITY: "A job runs near the node that this one keeps off, or none that it has to be near.",
 }
 """What nodes can fall to beside the filters, with what it means."""
 

@@ -2,12 +2,13 @@
 
 Worked out when somebody asks, from the state as it is then; a cycle does not need it. Each node is
 counted once: by the filter that its pool fell to, else by why it takes no work, by the booking that
-keeps it, or as busy.
+keeps it, or as busy; where affinities forbid it, as that.
 """
 
 import numpy as np
 
 from hutong.model.ids import TenantId
+from hutong.scheduler.affinity import Neighbours
 from hutong.scheduler.columns import Mask, PoolColumns
 from hutong.scheduler.filters import (
     DEADLINE,
@@ -21,7 +22,7 @@ from hutong.scheduler.filters import (
 from hutong.scheduler.fit import Room, capacity
 from hutong.scheduler.match import Match
 from hutong.scheduler.option import Option
-from hutong.scheduler.pool_standing import BOOKED, BOOTING, BUSY, PoolStanding
+from hutong.scheduler.pool_standing import AFFINITY, BOOKED, BOOTING, BUSY, PoolStanding
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.shapes import Shape
@@ -68,16 +69,20 @@ def _standing(
     out[BOOTING] = nodes - int(columns.ready.sum()) - columns.down - columns.draining
     free, booked = columns.ready.copy(), np.zeros(nodes, np.bool_)
     holds = np.zeros(nodes, np.int64)
+    near = Neighbours(snapshot.supply).allowed_rows(shape, tenant, columns)
+    unwelcome = np.zeros(nodes, np.bool_) if near is None else ~near & free
     for option in in_time:
         end_ms = snapshot.now_ms + option.ready_ms + option.bound_ms
         barred = _barred(snapshot, columns, tenant, end_ms)
         booked |= barred
         by_row = capacity(Room(columns), option.need, shape.tasks)
-        by_row[barred] = 0
+        by_row[barred | unwelcome] = 0
         holds = np.maximum(holds, by_row)
     roomy = holds > 0
-    out[BOOKED] = int((booked & ~roomy & free).sum())
-    out[BUSY] = int((~booked & ~roomy & free).sum())
+    out[AFFINITY] = int(unwelcome.sum())
+    free &= ~unwelcome & ~roomy
+    out[BOOKED] = int((booked & free).sum())
+    out[BUSY] = int((~booked & free).sum())
     return PoolStanding(
         pool.id, pool.site, nodes, {name: count for name, count in out.items() if count > 0},
         int(roomy.sum()), min(int(holds.sum()), shape.tasks), startable,

@@ -110,8 +110,9 @@ class Sweep:
         self._dead += len(self._rows[number])
         self._shapes[number] = shape
         rows = self._rows[number] = []
-        options = matcher.match(shape, profile).options if is_plain(shape) else []
-        plain = is_plain(shape) and all(option.columns.offer is None for option in options)
+        plain = is_plain(shape) and not shape.affinity
+        options = matcher.match(shape, profile).options if plain else []
+        plain = plain and all(option.columns.offer is None for option in options)
         self._open[number] = not plain
         if plain:
             for option in options:

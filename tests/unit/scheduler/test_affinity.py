@@ -7,7 +7,7 @@ import pytest
 from hutong.model.ids import PoolId, TenantId
 from hutong.model.job import Affinity, Level
 from hutong.model.reasons import NeighboursBar
-from hutong.scheduler.affinity import Neighbours
+from hutong.scheduler.affinity import Neighbours, reason_of
 from hutong.scheduler.columns import PoolColumns
 from hutong.scheduler.shapes import shape_of
 from tests.unit.scheduler.worlds import World, spec_of
@@ -174,13 +174,14 @@ def test_the_reason_names_the_affinity_that_is_in_the_way() -> None:
     near, pools = neighbours(world), [columns_of(world, name) for name in ("bj/gpu", "tj/cpu")]
 
     def reason(*affinity: Affinity) -> NeighboursBar | None:
-        return near.barred_by(shape_of(spec_of(affinity=affinity)), TENANT, pools)
+        found = near.barred_by(shape_of(spec_of(affinity=affinity)), TENANT, pools)
+        return reason_of(found) if found is not None else None
 
     far = Affinity((("app", "db"),), Level.RACK)
     assert reason(Affinity(WEB)) is None
     assert reason(Affinity(WEB), far) == NeighboursBar("app=db", "rack", apart=False)
     here = reason(Affinity(WEB), Affinity(WEB, Level.SITE, apart=True))
-    assert here == NeighboursBar("app=web", "node", apart=False)
+    assert here == NeighboursBar("app=web", "site", apart=True)
     assert reason() is None
     assert reason(Affinity(WEB, apart=True, required=False)) is None
 

@@ -2,6 +2,7 @@
 
 from hutong.model.calendar import Booking, BookingKind
 from hutong.model.ids import SiteId, TenantId
+from hutong.model.job import Affinity
 from hutong.model.supply import NodeCondition
 from hutong.scheduler.pool_standing import PoolStanding
 from hutong.scheduler.shapes import shape_of
@@ -68,3 +69,12 @@ def test_what_was_asked_is_told_for_each_filter() -> None:
     snapshot = world.state.snapshot(world.now_ms)
     _, details = standings(snapshot, world.profile, shape_of(spec), TenantId("default"))
     assert details == {"accelerator": f"{ASCEND} asked, pools have A100-80GB"}
+
+
+def test_a_node_that_neighbours_forbid_is_counted_as_such() -> None:
+    world = World().pool("bj/gpu", nodes=3, chips=8)
+    world.runs("bj/gpu-0", labels={"app": "web"})
+    world.runs("bj/gpu-1", chips=8)
+    found = seen(world, chips(1), affinity=(Affinity((("app", "web"),), apart=True),))
+    assert found["bj/gpu"].out == {"affinity": 1, "busy": 1}
+    assert found["bj/gpu"].room == 1
