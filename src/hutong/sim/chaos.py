@@ -270,6 +270,7 @@ class Draw:
             deadline_ms=random.choice((0, 0, 0, deadline_ms)) if timed else 0,
             preemptible=random.random() < 0.8,
             min_run_ms=random.choice((0, 0, 20_000)),
+            checkpoint_ms=self.stream(f"checkpoint {number}").choice((0, 0, 5_000, 90_000)),
             exclusive=self.has("exclusive") and random.random() < 0.3,
             grace_ms=random.choice((0, 1_000, 10_000, 60_000)),
         )
