@@ -60,7 +60,9 @@ class World:
         self.jobs_placed = 0
         self._seq = 0
         self._attempts = 0
+        self.cycles = 0
         self._shapes: list[JobSpec] = []
+        self._waiting_milli: dict[JobId, int] = {}
         self._build()
 
     def _build(self) -> None:
@@ -86,7 +88,7 @@ class World:
         return TenantId(f"org{number % 10}/p{number}")
 
     def draw(self) -> JobSpec:
-        """A job of the mix: half on one node (an eighth of a chip to eight), half gangs."""
+        """A job of the mix: a gang of 1 to 16 tasks, from an eighth of a chip to eight a task."""
         random = self.random
         if self.recipe.shapes:
             if len(self._shapes) < self.recipe.shapes:
@@ -103,10 +105,11 @@ class World:
 
     def _fresh(self) -> JobSpec:
         random = self.random
-        if random.random() < 0.5:
-            tasks, milli = 1, random.choice((125, 250, 500, 1000, 1000, 2000, 4000, 8000))
+        tasks = random.randint(1, 16)
+        if tasks == 1:
+            milli = random.choice((125, 250, 500, 1000, 2000, 4000, 8000))
         else:
-            tasks, milli = random.choice((2, 4, 8, 16)), random.choice((1000, 4000, 8000, 8000))
+            milli = random.choice((1000, 2000, 4000, 8000))
         cpu = milli * 12 if milli >= 1000 else 1_500
         mem = milli * 64 if milli >= 1000 else 8_192
         if self.recipe.random_needs:
@@ -136,6 +139,22 @@ class World:
             self.state.enqueue(QueuedJob(job, self._seq, spec, self.now_ms), 1)
         self.apply_seconds += time.process_time() - begun
 
+    def submit_one(self) -> int:
+        """Hand one job in; says what it wants in thousandths of chips."""
+        self.submit(1)
+        spec = self.specs[JobId(f"j{self._seq}")]
+        milli = spec.tasks * spec.needs.accelerators[0].count_milli
+        self._waiting_milli[JobId(f"j{self._seq}")] = milli
+        return milli
+
+    def wanted_milli(self) -> int:
+        """What waits of the jobs handed in one by one, in thousandths of chips."""
+        return sum(self._waiting_milli.values())
+
+    def some_live(self, count: int) -> list[AttemptId]:
+        """So many running attempts, drawn at random."""
+        return self.random.sample(list(self.live), count)
+
     def cycle(self) -> Plan:
         """Run a cycle and carry its plan out."""
         begun = time.process_time()
@@ -147,12 +166,14 @@ class World:
         self.state.remember(plan)
         self.apply_seconds += time.process_time() - ended
         self.jobs_placed += len(plan.placements)
+        self.cycles += 1
         return plan
 
     def _start(self, placement: Placement) -> None:
         self._attempts += 1
         spec = self.specs[placement.job]
         attempt = AttemptId(f"a{self._attempts}")
+        self._waiting_milli.pop(placement.job, None)
         self.state.dequeue(placement.job)
         self.state.start(
             RunningAttempt(
@@ -200,4 +221,4 @@ class World:
     def forget_figures(self) -> None:
         """Begin to count anew."""
         self.cycle_seconds = self.apply_seconds = 0.0
-        self.tasks_placed = self.jobs_placed = 0
+        self.tasks_placed = self.jobs_placed = self.cycles = 0
