@@ -47,10 +47,10 @@ def all_raised() -> tuple[Raised, ...]:
 
 @functools.cache
 def names_used(except_in: str) -> frozenset[str]:
-    """Every name and attribute that the program mentions outside of one module."""
+    """Every name and attribute that the program mentions outside of one module or folder."""
     found = set()
     for source in sources():
-        if source.path == except_in:
+        if source.path.startswith(except_in):
             continue
         for node in source.nodes:
             if isinstance(node, ast.Name):
