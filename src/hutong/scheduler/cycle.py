@@ -103,7 +103,8 @@ class Cycle:
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
         self._resizing.resume()
-        self._sweep()
+        if len(self.snapshot.demand.passed_over) > SWEEP_EVERY:  # it was worth it last time
+            self._sweep()
         ranks = self.snapshot.demand.by_rank(self.profile.classes)
         for rank, queues in enumerate(ranks):
             self._blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
@@ -338,12 +339,15 @@ class Cycle:
         group = turn.group
         told = self._told.get(group)
         if told is None or told[0] is not option:
+            brief = len(self.placements) >= EXPLAINED
+            known = look.told
+            if known is None or known[0] is not option or not (brief or len(look.options) == 1):
+                known = look.told = (
+                    option, *explain_placement(look, option, self.board, self.profile, brief=brief)
+                )  # fmt: skip
             share_milli = self.ledger.share_milli(group.entity)
-            reason, explanation = explain_placement(
-                look, option, self.board, self.profile, share_milli,
-                brief=len(self.placements) >= EXPLAINED,
-            )  # fmt: skip
-            told = self._told[group] = (option, reason, explanation)
+            explanation = Explanation(look.filtered, known[2], share_milli)
+            told = self._told[group] = (option, known[1], explanation)
         return told[1], told[2]
 
 

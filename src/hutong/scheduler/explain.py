@@ -22,16 +22,16 @@ from hutong.scheduler.board import Board
 from hutong.scheduler.estimate import UNKNOWN_MS, Outcome, Start, rough_start
 from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option, objective_of
-from hutong.scheduler.plan import Candidate, Explanation
+from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.yard import could_start, lacks_nodes, start_of
 
 
 def explain_placement(
-    look: Look, chosen: Option, board: Board, profile: Profile, share_milli: int, *, brief: bool
-) -> tuple[PlaceReason, Explanation]:
-    """Why a job starts where it does: the pool chosen, then the other ones, best first.
+    look: Look, chosen: Option, board: Board, profile: Profile, *, brief: bool
+) -> tuple[PlaceReason, tuple[Candidate, ...]]:
+    """Why a job starts where it does, and the pool chosen, then the other ones, best first.
 
     In `brief` the pool chosen alone.
     """
@@ -41,7 +41,7 @@ def explain_placement(
     )
     if brief and len(look.options) > 1:
         many = BestOfMany(objective_of(look.shape), len(look.options))
-        return many, Explanation(look.filtered, (first,), share_milli)
+        return many, (first,)
     others = [
         candidate_now(look, option, board, profile)
         for option in look.options[: profile.candidates_count + 1]
@@ -53,7 +53,7 @@ def explain_placement(
     reason: PlaceReason = OnlyCandidate()
     if able > 1:
         reason = BestCandidate(objective_of(look.shape), able)
-    return reason, Explanation(look.filtered, candidates, share_milli)
+    return reason, candidates
 
 
 def candidate_now(look: Look, option: Option, board: Board, profile: Profile) -> Candidate:

@@ -4,12 +4,14 @@ Options are tried in the order of preference. One that does not fit is exhausted
 cycle, and once all are, the shape is blocked and not looked at again.
 """
 
+from hutong.model.reasons import PlaceReason
 from hutong.scheduler.board import Board, Fitting, NoRoom
 from hutong.scheduler.estimate import Outcome
 from hutong.scheduler.facts import nodes_at_most
 from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
 from hutong.scheduler.gang_room import LaidFitting, NearFitting
 from hutong.scheduler.match import Match, Option
+from hutong.scheduler.plan import Candidate
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.supply import Supply
@@ -24,7 +26,7 @@ class Look:
 
     __slots__ = (
         "_board", "_fittings", "_growth", "at", "blocked", "blocked_groups", "filtered",
-        "fits_count", "held_by", "match", "options", "outcome", "shape", "vicinity",
+        "fits_count", "held_by", "match", "options", "outcome", "shape", "told", "vicinity",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +52,7 @@ class Look:
         self.fits_count = 0
         self.held_by: Holder | None = None
         self.blocked_groups = 0
+        self.told: tuple[Option, PlaceReason, tuple[Candidate, ...]] | None = None
         self.outcome: Outcome | None = None
         self.blocked = not self.options
         if self.options and match.unfit_at == supply.growth and shape.deadline_ms <= 0:

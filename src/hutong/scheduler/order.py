@@ -80,7 +80,9 @@ class Cursor:
     `passed` is shared by all cursors of the cycle; what this queue alone is done with is its own.
     """
 
-    __slots__ = ("_at", "_block", "_left", "_own", "_passed", "_shapes", "entry", "queue")
+    __slots__ = (
+        "_at", "_block", "_group", "_left", "_own", "_passed", "_shapes", "entry", "queue",
+    )  # fmt: skip
 
     def __init__(self, queue: Queue, shapes: Shapes, passed: Passed) -> None:
         self.queue = queue
@@ -91,6 +93,7 @@ class Cursor:
         self._at = 0
         self._left = 0
         self.entry: Entry | None = None
+        self._group: Group | None = None
         self.settle()
 
     @property
@@ -108,7 +111,7 @@ class Cursor:
             if at < len(block.entries):
                 entry = block.entries[at]
                 if entry is not self.entry:
-                    self.entry, self._left = entry, entry.available
+                    self.entry, self._left, self._group = entry, entry.available, None
                 self._at = at
                 return True
             self._block, self._at = self._block + 1, 0
@@ -130,8 +133,11 @@ class Cursor:
     @property
     def group(self) -> Group:
         """The group of the next job."""
-        assert self.entry is not None
-        return self.queue.group(self.entry.shape, self._shapes.at[self.entry.shape])
+        if self._group is None:
+            assert self.entry is not None
+            shape = self.entry.shape
+            self._group = self.queue.group(shape, self._shapes.at[shape])
+        return self._group
 
     def advance(self) -> bool:
         """Go on after a placement. Says whether anything is left."""
