@@ -47,16 +47,16 @@ check: $(DEV) ## lint, format, types and import rules, without the tests
 sim: $(RUN) ## simulate SEEDS=100 runs with faults and check every promise after every step
 	exec $(BIN)/hutong simulate chaos --seeds $(SEEDS) $(ARGS)
 
+bench: $(RUN) ## measure what benchmarks/README.md lists (JSON=1: one JSON object a figure)
+	JSON=$(JSON) exec $(BIN)/python -m benchmarks $(ARGS)
+
 bench-scheduler: $(RUN) ## measure the scheduling core alone, in CPU seconds (JSON=1 as above)
 	JSON=$(JSON) exec $(BIN)/python -m benchmarks.scheduler $(ARGS)
-
-bench: $(RUN) ## measure what benchmarks/README.md lists (JSON=1 prints one JSON object a figure)
-	JSON=$(JSON) exec $(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(RUN) ## write the generated reference pages again
 	exec $(BIN)/python scripts/make_docs.py $(ARGS)
 
-lock: $(DEV) ## pin the requirements again after a change of pyproject.toml (UPGRADE=1: newest)
+lock: $(DEV) ## pin the requirements again when pyproject.toml changed (UPGRADE=1: newest)
 	$(COMPILE) --group build --output-file requirements/run.txt >/dev/null
 	$(COMPILE) --group dev --constraints requirements/run.txt --output-file requirements/dev.txt >/dev/null
 	git --no-pager diff --stat -- requirements

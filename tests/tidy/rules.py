@@ -51,6 +51,8 @@ def few_positional_arguments(source: Source) -> Iterator[Finding]:
     if source.package is None:
         return
     for function in _functions(source):
+        if _is_kernel(function):
+            continue
         names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         names = [name for name in names if name not in {"self", "cls"}]
         if len(names) > MAX_POSITIONAL:
@@ -141,6 +143,14 @@ def _functions(source: Source) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     ]
 
 
+def _is_kernel(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """A compiled kernel takes its arrays one by one, and by position: a keyword or a tuple of them
+    costs microseconds a call, which is about what such a call computes for."""
+    return any(
+        isinstance(mark, ast.Name) and mark.id == "kernel" for mark in function.decorator_list
+    )
+
+
 def _docstring_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     first = function.body[0]
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
@@ -196,6 +206,12 @@ RULES = (
         good=Source(
             "src/hutong/wire/a.py", "class C:\n    def f(self, a, b, c, d, e, f, *, g): ...\n"
         ),
+    ),
+    Rule(
+        "few positional arguments, but for a compiled kernel",
+        few_positional_arguments,
+        bad=Source("src/hutong/scheduler/a.py", "@cache\ndef f(a, b, c, d, e, f, g): ...\n"),
+        good=Source("src/hutong/scheduler/a.py", "@kernel\ndef f(a, b, c, d, e, f, g): ...\n"),
     ),
     Rule(
         "pure code never iterates over a set",

@@ -92,7 +92,9 @@ def test_make_help_fits_a_terminal_of_100_columns() -> None:
     assert max(map(len, make("help").splitlines())) <= 100
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "sim", "bench", "docs", "lock"])
+@pytest.mark.parametrize(
+    "target", ["run", "test", "check", "sim", "bench", "bench-scheduler", "docs", "lock"]
+)
 def test_no_recipe_echoes_itself(target: str) -> None:
     """With JSON=1 stdout holds the figures only, so nothing may write a command there."""
     makefile = (ROOT / "Makefile").read_text()
