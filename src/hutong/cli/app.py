@@ -42,7 +42,7 @@ COMMANDS = (
     ),
     ("simulate", TOOLS, "elsewhere:simulate", "Run the same machines in virtual time."),
     ("demo", TOOLS, "elsewhere:demo", "Run a hub, three sites and the bundled jobs."),
-    ("compile", TOOLS, "compile:compile", "Compile the scheduler, which `make run` has done."),
+    ("compile", TOOLS, "compile:compile", "Compile the scheduler's kernels."),
     ("completion", TOOLS, "completion:completion", "Print the completion script of a shell."),
     ("version", TOOLS, "version:version", "Print the version."),
 )

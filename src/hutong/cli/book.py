@@ -59,8 +59,9 @@ def maintenance(
         A line for those who wait.
     """
     request = _request(
-        BookingKind.MAINTENANCE, place, (begin, length, until), nodes, node, (), note
-    )
+        BookingKind.MAINTENANCE, place, (begin, length, until),
+        nodes=nodes, named=node, tenants=(), note=note,
+    )  # fmt: skip
     return _book(request, name, hub, json=json)
 
 
@@ -106,15 +107,23 @@ def reservation(
         A line for those who wait.
     """
     request = _request(
-        BookingKind.RESERVATION, place, (begin, length, until), nodes, node, tenant, note
-    )
+        BookingKind.RESERVATION, place, (begin, length, until),
+        nodes=nodes, named=node, tenants=tenant, note=note,
+    )  # fmt: skip
     return _book(request, name, hub, json=json)
 
 
 def _request(
-    kind: BookingKind, place: str, times: tuple[str, str, str], nodes: int,
-    node: tuple[str, ...], tenants: tuple[str, ...], note: str,
-) -> BookingRequest:  # fmt: skip
+    kind: BookingKind,
+    place: str,
+    times: tuple[str, str, str],
+    *,
+    nodes: int,
+    named: tuple[str, ...],
+    tenants: tuple[str, ...],
+    note: str,
+) -> BookingRequest:
+    """`times` are what --from, --for and --until said; one of the last two is empty."""
     command, (begin, length, until) = f"book {kind.value}", times
     if bool(length) == bool(until):
         problem = "give --for or --until, one of the two"
@@ -127,7 +136,7 @@ def _request(
     site, slash, _ = place.partition("/")
     return BookingRequest(
         kind, SiteId(site), start_ms, end_ms, PoolId(place) if slash else None,
-        tuple([NodeId(each) for each in node]), nodes,
+        tuple([NodeId(each) for each in named]), nodes,
         tuple([TenantId(each) for each in tenants]), note,
     )  # fmt: skip
 

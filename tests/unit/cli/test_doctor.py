@@ -161,5 +161,5 @@ def test_a_profile_file_is_checked_without_a_hub(cli: Cli, tmp_path: Path) -> No
     file.write_text("base: fair\nreservation: 0\n")
     ran = cli("doctor", "--profile", str(file))
     assert ran.code == 1
-    assert "unknown key `reservation`" in ran.out
+    assert "unknown key `reservation`" in " ".join(ran.out.split())
     assert "Did you mean `reservations`?" in ran.out

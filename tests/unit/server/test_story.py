@@ -51,6 +51,14 @@ TOLD: list[tuple[ev.AnyEvent, str]] = [
     (ev.BookingRemoved("m1"), "Somebody took booking m1 back."),
     (ev.BookingEnded("m1"), "Booking m1 is over."),
     (ev.SiteReturned(SITE), "Site bj was heard again."),
+    (
+        ev.OfferScaled(PoolId("bj/cpu"), 3, JOB, started=(NodeId("bj/n1"), NodeId("bj/n2"))),
+        "The provider of bj/cpu starts 2 node(s) for j1: 3 should run.",
+    ),
+    (
+        ev.OfferScaled(PoolId("bj/cpu"), 1, away=(NodeId("bj/n1"), NodeId("bj/n2"))),
+        "The provider of bj/cpu takes 2 idle node(s) back: 1 should run.",
+    ),
     (ev.JobAccepted(JOB, job(tenant="acme"), "", "ann"), "Accepted from ann for acme."),
     (ev.JobAccepted(JOB, job()), "Accepted from its owner for default."),
     (

@@ -24,9 +24,8 @@ def observation(attempt: AttemptId, line: Line) -> Observation:
     started_ms = line.get("started_ms", 0)
     saved_ms = line.get("checkpointed_ms", 0)
     if "end" in line:
-        return Observation(
-            attempt, AttemptState.ENDED, started_ms, line["ended_ms"], _reason(line["end"]), saved_ms
-        )
+        ended_ms, reason = line["ended_ms"], _reason(line["end"])
+        return Observation(attempt, AttemptState.ENDED, started_ms, ended_ms, reason, saved_ms)
     state = AttemptState.RUNNING if started_ms else AttemptState.STARTING
     return Observation(attempt, state, started_ms, checkpointed_ms=saved_ms)
 
