@@ -161,7 +161,7 @@ def hand_in(world: World, job: dict[str, Any]) -> JobId:
     )  # fmt: skip
 
 
-def run_out(world: World, later: list[dict[str, Any]], *, every: bool) -> None:
+def check_promises(world: World, later: list[dict[str, Any]], *, every: bool) -> None:
     """Let all jobs run and check that no promise is passed.
 
     What is promised to the first job in the order of its pool is kept; with `every` what is
@@ -206,7 +206,7 @@ def test_backfill_never_passes_a_promise_while_nothing_more_urgent_comes(
     jobs: list[dict[str, Any]], arrivals: int
 ) -> None:
     world, later = exact_world("easy", jobs, arrivals)
-    run_out(world, later, every=False)
+    check_promises(world, later, every=False)
 
 
 @settings(max_examples=40)
@@ -215,4 +215,4 @@ def test_in_conservative_backfill_every_blocked_job_has_a_start_that_never_moves
     jobs: list[dict[str, Any]], arrivals: int
 ) -> None:
     world, later = exact_world("conservative", jobs, arrivals)
-    run_out(world, later, every=True)
+    check_promises(world, later, every=True)
