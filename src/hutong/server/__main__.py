@@ -14,9 +14,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the hub's data")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free one")
-    parser.add_argument(
-        "--profile", default="fair", help="a profile, by name or file"
-    )
+    parser.add_argument("--profile", default="fair", help="a profile, by name or file")
     parser.add_argument("--log-level", default="info")
     parser.add_argument(
         "--allow-remote",
