@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import zlib
 from types import ModuleType
+from typing import Any
 
 from hutong.scheduler.kernels import gangs, layout, marks, nodes
 
@@ -44,15 +45,16 @@ def load() -> None:
         return
     import numba
 
-    known = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = cache_dir()
+    settings: Any = numba.config  # which gets its settings only while it is imported
+    known = settings.CACHE_DIR
+    settings.CACHE_DIR = cache_dir()
     try:
         _in_use[0] = Kernels(_compiled(), compiled=True)
     except RuntimeError:  # the folder beside the source is read-only: numba finds another
-        numba.config.CACHE_DIR = known
+        settings.CACHE_DIR = known
         _in_use[0] = Kernels(_compiled(), compiled=True)
     finally:
-        numba.config.CACHE_DIR = known
+        settings.CACHE_DIR = known
 
 
 def unload() -> None:
