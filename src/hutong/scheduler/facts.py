@@ -64,7 +64,10 @@ class PoolFacts:
         self.offers = any(columns.offer is not None for columns in order)
         self._rack_nodes = np.array([_largest_domain(columns, 1) for columns in order], np.int64)
         self._spine_nodes = np.array([_largest_domain(columns, 2) for columns in order], np.int64)
-        self.prices = [columns.pool.price for columns in order]
+        prices = list(dict.fromkeys([columns.pool.price for columns in order]))
+        codes = {price: code for code, price in enumerate(prices)}
+        self.nodes_by_level = _by_row({level: self.nodes_within(level) for level in Level})
+        self.price_codes = [codes[columns.pool.price] for columns in order]
         self.boots_ms = [max(columns.pool.boot_ms, 0) for columns in order]
         self.tails = [_tail(columns) for columns in order]
         watts = {model: rows[0].tdp_watt if rows else 0 for model, rows in known.items()}
@@ -135,6 +138,12 @@ class PoolFacts:
         elif need.milli > 0:
             tasks = np.minimum(tasks, [_fractions(c, need.milli) for c in self.order])
         return np.maximum(tasks, 0)
+
+
+def _by_row(counts: dict[Level, Ints]) -> list[dict[Level, int]]:
+    """What is counted by level for every row, as one dictionary a row."""
+    lists = [column.tolist() for column in counts.values()]
+    return [dict(zip(counts, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def _carries(software: tuple[SoftwareVersion, ...], name: str, at_least: str) -> bool:

@@ -1,24 +1,25 @@
-"""Filters: which pools could ever run a shape. Small named functions over the pools' columns.
+"""Filters: which pools could ever run a shape. Small named functions in a fixed order.
 
-They run in the order of `FILTERS`; the first that a pool fails names why it is out. What changes
-from minute to minute (a silent site, a draining node) is asked afterwards, by `unavailable`, so
-that the rest can be kept until the supply itself changes.
+The first that a pool fails names why it is out. Those of kinds go over the columns of all pools,
+once for all shapes that ask for the same sort of place; those of size are asked of one berth after
+the other, with a shape's own amounts (see `kinds`). What changes from minute to minute (a silent
+site, a draining node) is asked afterwards, by `unavailable`, so that the rest can be kept until the
+supply itself changes.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from hutong.model.ids import SiteId
 from hutong.model.job import DomesticRule
 from hutong.model.resources import AcceleratorNeed
-from hutong.model.supply import PriceBook, cost_microcny
-from hutong.scheduler.columns import Ints, Mask, PoolColumns, amount_of, need_of
+from hutong.scheduler.berth import Berth
+from hutong.scheduler.columns import Ints, Mask, PoolColumns
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.records import AcceleratorCatalog, SiteStatus
-from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI, Shape
-from hutong.scheduler.supply import Supply, held_exclusively
-from hutong.scheduler.transfer import NO_HAUL, Haul, Underway, Watched
+from hutong.scheduler.shapes import WHOLE_MILLI, Shape
+from hutong.scheduler.supply import Supply
+from hutong.scheduler.trial import Trial
 
 ANY_MODEL = "any"
 
@@ -30,56 +31,18 @@ DEADLINE = "deadline"
 GROUPS = "groups"
 
 
-class Hauls:
-    """What bringing a shape's inputs to each site takes, worked out once a site."""
-
-    def __init__(self, shape: Shape, underway: Underway | None) -> None:
-        self.watched = Watched(shape.inputs)
-        self._inputs = shape.inputs
-        self._underway = underway if shape.inputs else None
-        self._by_site: dict[SiteId, Haul] = {}
-        self._cut_off: dict[SiteId, bool] = {}
-
-    @property
-    def needed(self) -> bool:
-        """Whether there is anything to bring."""
-        return self._underway is not None
-
-    def reach(self, site: SiteId) -> bool:
-        """Whether every input can come to a site."""
-        if self._underway is None:
-            return True
-        if site not in self._by_site:
-            haul = self._underway.haul(self._inputs, site, self.watched)
-            self._by_site[site] = haul or NO_HAUL
-            self._cut_off[site] = haul is None
-        return not self._cut_off[site]
-
-    def to(self, site: SiteId) -> Haul:
-        """The haul to a site; nothing where an input cannot come."""
-        if self._underway is None or not self.reach(site):
-            return NO_HAUL
-        return self._by_site[site]
-
-
 class Ask:
-    """One alternative of a shape: what a task takes with it, and how fast it is on which chip."""
+    """One alternative of the shapes of a kind, and how fast it is on which chip.
 
-    def __init__(
-        self, shape: Shape, alternative: int, facts: PoolFacts, hauls: Hauls | None = None
-    ) -> None:
+    `shape` is any of them: only what they have alike is looked at.
+    """
+
+    def __init__(self, shape: Shape, alternative: int, facts: PoolFacts) -> None:
         self.shape = shape
         self.alternative = alternative
-        self.hauls = hauls or Hauls(shape, None)
-        chosen = shape.accelerators[alternative] if shape.accelerators else None
-        self.chosen = chosen
-        milli = max(chosen.count_milli, 1) if chosen else 0
-        self.need = need_of(shape.cpu_milli, shape.memory_mib, milli, exclusive=shape.exclusive)
-        self.held = amount_of(self.need).times(shape.tasks)
-        self.tasks_per_node = facts.tasks_per_node(self.need)
+        self.chosen = shape.accelerators[alternative] if shape.accelerators else None
         self._facts = facts
         self._speeds: dict[str, int] = {}
-        self._rates: dict[PriceBook, int] = {}
 
     def speed_milli(self, columns: PoolColumns) -> int:
         """Speed on a pool, where the job's own estimate is for 1000."""
@@ -90,24 +53,15 @@ class Ask:
             self._speeds[model] = speed
         return speed
 
-    def rate(self, columns: PoolColumns) -> int:
-        """Price of an hour of the whole gang on a pool, micro-CNY."""
-        price = columns.pool.price
-        if self.shape.exclusive:
-            return price.rate(held_exclusively(columns, self.nodes_needed(columns)))
-        rate = self._rates.get(price)
-        if rate is None:
-            rate = self._rates[price] = price.rate(self.held)
-        return rate
 
-    def nodes_needed(self, columns: PoolColumns) -> int:
-        """How many nodes of a pool the whole gang takes at least."""
-        tasks = min(int(self.tasks_per_node[columns.index]), self.shape.tasks)
-        return -(-self.shape.tasks // max(tasks, 1))
+KindFilter = Callable[[Ask, PoolFacts], Mask | None]
+"""Which pools pass; None where a filter has nothing to say about a kind."""
 
+SizeFilter = Callable[[Trial, Berth], bool]
+"""Whether a trial passes on the berth where it is put."""
 
-Filter = Callable[[Ask, PoolFacts], Mask | None]
-"""Which pools pass; None where a filter has nothing to say about a shape."""
+SizeFilters = list[tuple[int, SizeFilter]]
+"""Filters of size with their positions in `FILTERS`."""
 
 
 def accelerator(ask: Ask, pools: PoolFacts) -> Mask | None:
@@ -171,29 +125,6 @@ def pool(ask: Ask, pools: PoolFacts) -> Mask | None:
     return pools.pool.among(wanted) | pools.pool_name.among(wanted)
 
 
-def node_size(ask: Ask, pools: PoolFacts) -> Mask | None:
-    """An empty node holds at least one task."""
-    return ask.tasks_per_node > 0
-
-
-def gang_size(ask: Ask, pools: PoolFacts) -> Mask | None:
-    """The empty pool holds the whole gang, within a place as large as the gang may span.
-
-    An elastic gang has to fit at its smallest.
-    """
-    shape = ask.shape
-    tasks = shape.elastic.tasks_min if shape.elastic is not None else shape.tasks
-    per_node: Ints = np.minimum(ask.tasks_per_node, shape.tasks)
-    return per_node * pools.nodes_within(shape.within) >= tasks
-
-
-def link(ask: Ask, pools: PoolFacts) -> Mask | None:
-    """Every input is at the site, or a link leads there from one of its replicas."""
-    if not ask.hauls.needed:
-        return None
-    return np.array([ask.hauls.reach(name) for name in pools.sites], np.bool_)
-
-
 def terms(ask: Ask, pools: PoolFacts) -> Mask | None:
     """Where the pool is an offer, the job allows commercial capacity on these terms."""
     wanted = ask.shape.commercial
@@ -208,24 +139,36 @@ def terms(ask: Ask, pools: PoolFacts) -> Mask | None:
     )
 
 
-def budget(ask: Ask, pools: PoolFacts) -> Mask | None:
+def node_size(trial: Trial, berth: Berth) -> bool:
+    """An empty node holds at least one task."""
+    return trial.per_node > 0
+
+
+def gang_size(trial: Trial, berth: Berth) -> bool:
+    """The empty pool holds the whole gang, within a place as large as the gang may span.
+
+    An elastic gang has to fit at its smallest.
+    """
+    return trial.per_node * berth.nodes[trial.shape.within] >= trial.tasks_least
+
+
+def link(trial: Trial, berth: Berth) -> bool:
+    """Every input is at the site, or a link leads there from one of its replicas."""
+    return trial.hauls.reach(berth.site)
+
+
+def budget(trial: Trial, berth: Berth) -> bool:
     """What it is expected to cost is within its budget, as far as its duration is known.
 
     The price of the run and what bringing its inputs costs, which is known in any case.
     """
-    shape = ask.shape
-    if shape.budget_microcny <= 0 or (shape.basis == "none" and not ask.hauls.needed):
-        return None
-    found = []
-    for columns in pools.order:
-        cost = ask.hauls.to(columns.pool.site).egress_microcny
-        if shape.basis != "none":
-            cost += cost_microcny(ask.rate(columns), shape.run_ms(ask.speed_milli(columns), 0))
-        found.append(cost <= shape.budget_microcny)
-    return np.array(found, np.bool_)
+    cost = trial.hauls.to(berth.site).egress_microcny
+    if trial.shape.basis != "none":
+        cost += trial.tariff()[-1]
+    return cost <= trial.shape.budget_microcny
 
 
-FILTERS: tuple[tuple[str, Filter], ...] = (
+KIND_FILTERS: tuple[tuple[str, KindFilter], ...] = (
     ("accelerator", accelerator),
     ("domestic", domestic),
     ("software", software),
@@ -235,21 +178,31 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
     ("site", site),
     ("pool", pool),
     ("terms", terms),
+)
+SIZE_FILTERS: tuple[tuple[str, SizeFilter], ...] = (
     ("node_size", node_size),
     ("gang_size", gang_size),
     ("link", link),
     ("budget", budget),
 )
+FILTERS: tuple[tuple[str, KindFilter | SizeFilter], ...] = (*KIND_FILTERS, *SIZE_FILTERS)
 """The static filters by name, in the order in which they are asked."""
 
 PASSED = len(FILTERS)
 
+_SIZE_FILTERS: SizeFilters = [
+    (position, passes) for position, (_, passes) in enumerate(SIZE_FILTERS, len(KIND_FILTERS))
+]
+
 
 def first_failed(ask: Ask, pools: PoolFacts) -> Ints:
-    """For each pool the position in `FILTERS` of the first filter it falls to, or `PASSED`."""
+    """For each pool the position in `FILTERS` of the first one of its kind's that it falls to.
+
+    `PASSED` where it passes them all.
+    """
     fell = np.full(len(pools), PASSED, np.int64)
     standing = _all(pools)
-    for position, (_, passes) in enumerate(FILTERS):
+    for position, (_, passes) in enumerate(KIND_FILTERS):
         passed = passes(ask, pools)
         if passed is None:
             continue
@@ -260,6 +213,24 @@ def first_failed(ask: Ask, pools: PoolFacts) -> Ints:
             if not standing.any():
                 break
     return fell
+
+
+def size_filters(trial: Trial) -> SizeFilters:
+    """The filters of size that have something to say about a shape."""
+    shape, needed = trial.shape, trial.hauls.needed
+    if not needed and shape.budget_microcny <= 0:
+        return _SIZE_FILTERS[:2]
+    if shape.budget_microcny <= 0 or (shape.basis == "none" and not needed):
+        return _SIZE_FILTERS[:3]
+    return _SIZE_FILTERS
+
+
+def falls_to(filters: SizeFilters, trial: Trial, berth: Berth) -> int:
+    """The position of the first filter that a trial falls to on its berth, or `PASSED`."""
+    for position, passes in filters:
+        if not passes(trial, berth):
+            return position
+    return PASSED
 
 
 def unavailable(supply: Supply, columns: PoolColumns, need_nodes: int) -> dict[str, int]:
@@ -278,14 +249,6 @@ def unavailable(supply: Supply, columns: PoolColumns, need_nodes: int) -> dict[s
                 return {}
     counts = {NODE_DOWN: columns.down, NODE_DRAINING: columns.draining}
     return {name: count for name, count in counts.items() if count}
-
-
-def latest_start_ms(shape: Shape, speed_milli: int) -> int:
-    """When the first task has to begin at the latest to meet the deadline at this speed."""
-    if shape.deadline_ms <= 0:
-        return NEVER_MS
-    run_ms = shape.run_ms(speed_milli, 0) if shape.basis == "estimates" else 0
-    return shape.deadline_ms - run_ms
 
 
 def _all(pools: PoolFacts) -> Mask:

@@ -6,18 +6,13 @@ domestic chips decides, also depends on the cycle's ambient; it is renewed when 
 ambient moved which the match looked at.
 """
 
-import numpy as np
-
 from hutong.model.job import DomesticRule
 from hutong.scheduler.ambient import Ambient
+from hutong.scheduler.berth import Berth
+from hutong.scheduler.columns import Ints
 from hutong.scheduler.facts import PoolFacts
-from hutong.scheduler.filters import (
-    FILTERS,
-    PASSED,
-    Ask,
-    Hauls,
-    first_failed,
-)
+from hutong.scheduler.filters import FILTERS
+from hutong.scheduler.kinds import Kind, kind_key
 from hutong.scheduler.maker import Maker
 from hutong.scheduler.option import Option
 from hutong.scheduler.profile import Profile
@@ -29,62 +24,57 @@ from hutong.scheduler.supply import Supply
 from hutong.scheduler.sweep import Sweep
 from hutong.scheduler.tenants import Tenants
 from hutong.scheduler.transfer import Transfers
+from hutong.scheduler.trial import NO_HAULS, Hauls
 
 __all__ = ["Match", "Matcher", "Option"]
 
 _KEPT = 50_000
 """Matches kept before all are forgotten."""
 
+_KINDS_KEPT = 1_000
+"""The same for kinds."""
+
 
 class Match:
     """What the static filters leave of the supply for one shape: options, the best first.
 
-    `fell[p]` is the position in `FILTERS` where pool `p` fell out, or `PASSED`; `filtered` counts
-    nodes by the filter's name. `jobs_count` is how many such jobs the options hold when empty,
-    over `pools_count` pools. `available` and `filtered_now` are the same less what takes no work
-    at present, as of `available_at`; at growth `unfit_at` of the supply no option had room.
-    Where it `varies` it is worth what the ambient was at `stamp`. `story` tells why pools fell out.
+    `filtered` counts nodes by the name of the filter they fell to. `jobs_count` is how many such
+    jobs the options hold when empty, over `pools_count` pools. `available` and `filtered_now` are
+    the same less what takes no work at present, as of `available_at`; at growth `unfit_at` of the
+    supply no option had room. Where it `varies` it is worth what the ambient was at `stamp`.
     """
 
     __slots__ = (
-        "_hauls", "_wavers", "available", "available_at", "fell", "filtered", "filtered_now",
-        "jobs_count", "mark", "options", "pools_count", "stamp", "story", "unfit_at",
-        "unfit_count", "varies",
+        "_fell", "_hauls", "_kind", "_shape", "_story", "_wavers", "available", "available_at",
+        "filtered", "filtered_now", "jobs_count", "mark", "options", "pools_count", "stamp",
+        "unfit_at", "unfit_count", "varies",
     )  # fmt: skip
 
-    def __init__(self, shape: Shape, facts: PoolFacts, profile: Profile, ambient: Ambient) -> None:
+    def __init__(self, shape: Shape, kind: Kind, profile: Profile, ambient: Ambient) -> None:
         self.available: list[Option] = []
         self.filtered_now: dict[str, int] = {}
         self.available_at = -1
         self.unfit_at = -1
         self.unfit_count = 0
-        self._hauls = Hauls(shape, ambient.underway)
-        self.fell = np.zeros(len(facts), np.int64)
-        self.options: list[Option] = []
-        for alternative in range(max(len(shape.accelerators), 1)):
-            ask = Ask(shape, alternative, facts, self._hauls)
-            fell = first_failed(ask, facts)
-            self.fell = np.maximum(self.fell, fell)
-            rows = np.flatnonzero(fell == PASSED).tolist()
-            if rows:
-                maker = Maker(ask, facts, profile, ambient.level)
-                self.options += [maker.make(row) for row in rows]
+        self._hauls = Hauls(shape.inputs, ambient.underway) if shape.inputs else NO_HAULS
+        self._shape = shape
+        self._kind = kind
+        maker = Maker(shape, self._hauls, profile, ambient.level)
+        made = maker.make(kind)
+        self._fell = maker.fell
+        self._story: Story | None = None
         if shape.deadline_ms > 0:
-            _bound_spot(shape, self.options)
-        prefers = shape.constraints.domestic is DomesticRule.PREFER
-        tails = facts.tails
-        self.options.sort(
-            key=lambda option: _preference(option, tails[option.columns.index], prefers=prefers)
-        )
+            _bound_spot(shape, [option for option, _ in made])
+        if len(made) > 1:
+            prefers = shape.constraints.domestic is DomesticRule.PREFER
+            made.sort(key=lambda one: _preference(*one, prefers=prefers))
+        self.options: list[Option] = [option for option, _ in made]
         self.pools_count = len({option.columns.index for option in self.options})
         gangs = [len(o.columns.ids) * o.tasks_per_node // shape.tasks for o in self.options]
         self.jobs_count = sum(gangs)
-        self.filtered: dict[str, int] = {}
-        for position, (name, _) in enumerate(FILTERS):
-            nodes = int(facts.nodes[self.fell == position].sum())
-            if nodes:
-                self.filtered[name] = nodes
-        self.story = Story(shape, facts, self.fell)
+        self.filtered = kind.filtered
+        if self._fell:
+            self.filtered = {**kind.filtered, **_nodes_by_filter(self._fell, kind.facts)}
         self._wavers = (
             profile.domestic_target_milli > 0
             and shape.constraints.domestic is DomesticRule.ANY
@@ -93,6 +83,21 @@ class Match:
         self.varies = self._hauls.needed or self._wavers
         self.mark = self._marked(ambient)
         self.stamp = ambient.stamp
+
+    @property
+    def fell(self) -> Ints:
+        """Where each pool fell out, as a position in `FILTERS`, or `PASSED`."""
+        fell = self._kind.fell.copy()
+        for row, position in self._fell.items():
+            fell[row] = position
+        return fell
+
+    @property
+    def story(self) -> Story:
+        """Why pools fell out."""
+        if self._story is None:
+            self._story = Story(self._shape, self._kind.facts, self.fell)
+        return self._story
 
     def holds(self, ambient: Ambient) -> bool:
         """Whether it is still true in an ambient."""
@@ -125,6 +130,7 @@ class Matcher:
         self.profile = Profile()
         self._facts: PoolFacts | None = None
         self._matches: dict[Shape, Match] = {}
+        self._kinds: dict[tuple[object, ...], Kind] = {}
         self._domestic: dict[str, bool] = {}
         self.sweep = Sweep()
 
@@ -154,9 +160,9 @@ class Matcher:
         if self._version != self._supply.version or self._facts is None:
             self._version = self._supply.version
             self._facts = PoolFacts(self._supply, self._catalog)
-            self._matches.clear()
+            self.forget()
         if profile is not self.profile and _weights(profile) != _weights(self.profile):
-            self._matches.clear()
+            self.forget()
         self.profile = profile
         found = self._matches.get(shape)
         if found is not None and (not found.varies or (ambient and found.holds(ambient))):
@@ -167,12 +173,19 @@ class Matcher:
                 return found
         if len(self._matches) >= _KEPT:
             self._matches.clear()
-        found = self._matches[shape] = Match(shape, self._facts, profile, ambient)
+        key = kind_key(shape)
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= _KINDS_KEPT:
+                self._kinds.clear()
+            kind = self._kinds[key] = Kind(shape, self._facts, profile)
+        found = self._matches[shape] = Match(shape, kind, profile, ambient)
         return found
 
     def forget(self) -> None:
         """Lose all matches; they are worked out again when asked for."""
         self._matches.clear()
+        self._kinds.clear()
 
 
 def _bound_spot(shape: Shape, options: list[Option]) -> None:
@@ -195,8 +208,16 @@ def _weights(profile: Profile) -> tuple[int, ...]:
     )  # fmt: skip
 
 
+def _nodes_by_filter(fell: dict[int, int], facts: PoolFacts) -> dict[str, int]:
+    """How many nodes fell to which filter, in the order of the filters; pools without are none."""
+    nodes = dict.fromkeys(sorted(fell.values()), 0)
+    for row, position in fell.items():
+        nodes[position] += int(facts.nodes[row])
+    return {FILTERS[position][0]: count for position, count in nodes.items() if count}
+
+
 def _preference(
-    option: Option, tail: tuple[int, int, str], *, prefers: bool
+    option: Option, berth: Berth, *, prefers: bool
 ) -> tuple[bool, int, bool, int, int, tuple[int, int, str]]:
     """The order of options: jobs without chips keep off pools with chips, then the score.
 
@@ -204,10 +225,6 @@ def _preference(
     alternatives, the smaller node, and at last the pool's id.
     """
     return (
-        not option.need.milli and len(option.columns.caps) > 0,
-        option.score,
-        prefers and not option.domestic,
-        -option.speed_milli,
-        option.alternative,
-        tail,
-    )
+        berth.off_chips, option.score, prefers and not option.domestic, -option.speed_milli,
+        option.alternative, berth.tail,
+    )  # fmt: skip
