@@ -211,9 +211,9 @@ class Cycle:
             look, job, shape = self.look(cursor.group.shape), cursor.job, cursor.shape
             if job in self._resizing.started:
                 order.passed_over(cursor)
-            elif not look.blocked and len(self.placements) >= limit:
+            elif len(self.placements) >= limit and self._has_room(cursor, look):
                 self.truncated = True
-            elif not look.blocked and self._place(cursor, look):
+            elif len(self.placements) < limit and not look.blocked and self._place(cursor, look):
                 order.placed(cursor)
                 if job == until:
                     return
@@ -279,6 +279,22 @@ class Cycle:
             shares = fitting.shares()
             if shares:
                 self.start(cursor, look, option, shares)
+                return True
+            look.note_exhausted(at)
+        return False
+
+    def _has_room(self, cursor: Cursor, look: Look) -> bool:
+        """Whether the next job of a queue could start, if the plan were not full."""
+        if look.blocked or not is_plain(cursor.group.shape):
+            return not look.blocked
+        entity = cursor.group.entity
+        for at in range(look.at, len(look.options)):
+            fitting, option = look.fitting(at), look.options[at]
+            if fitting.exhausted or (
+                entity.limits and self.ledger.over_quota(entity, option.claim)
+            ):
+                continue
+            if fitting.shares():
                 return True
             look.note_exhausted(at)
         return False

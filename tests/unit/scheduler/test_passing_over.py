@@ -106,3 +106,15 @@ def test_shapes_that_fit_nowhere_are_looked_at_together(monkeypatch: pytest.Monk
     plan = world.cycle()
     assert plan.passed_over >= 400 - cycles.DEFERRALS
     assert len(looks) < 300
+
+
+def test_a_full_plan_is_truncated_only_where_more_would_fit() -> None:
+    world = World(profile(placements_count=1)).pool("bj/gpu", nodes=1, chips=4)
+    first, second = world.job(chips(4)), world.job(chips(4), cpu=2)
+    for _ in range(2):  # with cold memories, then with warm ones
+        plan = world.cycle()
+        assert [placement.job for placement in plan.placements] == [first]
+        assert not plan.truncated
+        assert [deferral.head for deferral in plan.deferrals] == [second]
+    world.pool("bj/more", nodes=1, chips=4)
+    assert world.cycle().truncated
