@@ -112,9 +112,7 @@ def fits_without(world: World, job: JobId, pool: PoolColumns, gone: list[Running
     spec = world.jobs[job][0].spec
     columns = pool.copy()
     for running in gone:
-        for share in running.shares:
-            if share.columns is pool:
-                columns.give(share.row, share.need, share.node.tasks, share.parts)
+        columns.give([share.slot for share in running.shares if share.columns is pool])
     snapshot = world.state.snapshot(world.now_ms)
     for option in snapshot.matcher.match(shape_of(spec), world.profile).options:
         if option.columns is pool:

@@ -4,8 +4,10 @@ import numpy as np
 
 from hutong.model.resources import Amount
 from hutong.scheduler.columns import PoolColumns
+from hutong.scheduler.kernels import layout
 from hutong.scheduler.quota import Rule
 from hutong.scheduler.shapes import WHOLE_MILLI
+from hutong.scheduler.share import Share
 from hutong.scheduler.supply import Running, Supply
 from hutong.scheduler.tenants import Entity, Line, Tenants
 
@@ -37,7 +39,8 @@ def _audit_pool(columns: PoolColumns, running: list[Running]) -> None:
             cpu[row] -= need.cpu * tasks
             mem[row] -= need.mem * tasks
             shares[row] += 1
-            vector = columns.chip_vector(share.parts)
+            vector = columns.slots.chips[share.slot]
+            _audit_slot(columns, share, attempt)
             chips[row] -= vector
             debt[row] += need.milli * tasks - int(vector.sum())
     assert sorted(slots) == columns.slots.live().tolist(), (name, slots)
@@ -49,8 +52,28 @@ def _audit_pool(columns: PoolColumns, running: list[Running]) -> None:
         assert np.array_equal(kept, counted), (name, what, kept.tolist(), counted.tolist())
     whole = np.count_nonzero(chips == WHOLE_MILLI, axis=1)
     assert np.array_equal(columns.whole, whole), (name, "whole chips")
+    part = np.where(chips == WHOLE_MILLI, 0, chips).max(axis=1, initial=0)
+    assert np.array_equal(columns.node[:, layout.PART], part), (name, "used chips")
     over = ((cpu < 0) | (mem < 0) | (debt > 0)) & ~columns.shrunk
     assert not over.any(), (name, "oversubscribed", [columns.ids[r] for r in np.flatnonzero(over)])
+
+
+def _audit_slot(columns: PoolColumns, share: Share, running: Running) -> None:
+    """What a slot gives back is what its share took."""
+    slots, slot, need, tasks = columns.slots, share.slot, share.need, share.node.tasks
+    held = slots.chips[slot]
+    told = (
+        slots.row[slot], slots.attempt[slot], slots.cpu[slot], slots.mem[slot], slots.milli[slot],
+        slots.whole[slot], slots.fraction[slot], slots.exclusive[slot], slots.stopping[slot],
+    )  # fmt: skip
+    whole = np.count_nonzero(held == WHOLE_MILLI) if need.chips else 0
+    fraction = need.milli > 0 and not need.chips
+    assert told == (
+        share.row, running.number, need.cpu * tasks, need.mem * tasks, need.milli * tasks,
+        whole, fraction, need.exclusive, running.stopping,
+    ), (columns.pool.id, slot, told)  # fmt: skip
+    assert not (held < 0).any(), (columns.pool.id, slot, held.tolist())
+    assert held.sum() <= need.milli * tasks, (columns.pool.id, slot, held.tolist())
 
 
 def _audit_index(supply: Supply) -> None:

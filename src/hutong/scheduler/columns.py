@@ -6,7 +6,8 @@ live attempts leave (they go below zero when a node shrank under running work). 
 what is left of chip `c` in thousandths, so that a fraction never spans two chips; `whole[r]` counts
 the chips that are wholly free and is kept beside it because most decisions need nothing else. What
 was taken when no chip could hold it is in `debt`. One slot is one attempt's share of one node: when
-it is expected to end and what that gives back.
+it is expected to end and what that gives back. What slots say lies in a table too, a row a thing
+said, so that one call of a kernel accounts all shares of an attempt on a pool.
 
 `version` changes with every change of the accounts, `growth` only where more may fit than before.
 `memo` keeps what was worked out for a version or a growth; losing it changes no decision.
@@ -90,33 +91,42 @@ class Slots:
 
     __slots__ = (
         "attempt", "basis", "chips", "class_code", "cpu", "end", "evictable", "exclusive",
-        "fraction", "holes", "interval", "mem", "milli", "row", "saved", "size", "started",
-        "stopping", "tenant_code", "weight", "weight_cpu", "whole",
+        "fraction", "holes", "interval", "marks", "mem", "milli", "row", "saved", "size",
+        "started", "stopping", "table", "tenant_code", "weight", "weight_cpu", "whole",
     )  # fmt: skip
 
     def __init__(self, chips_count: int, capacity: int = 8) -> None:
         self.size = 0
         self.holes: list[int] = []
-        self.end = np.zeros(capacity, np.int64)
-        self.row = np.full(capacity, -1, np.int64)
-        self.cpu = np.zeros(capacity, np.int64)
-        self.mem = np.zeros(capacity, np.int64)
-        self.milli = np.zeros(capacity, np.int64)
-        self.whole = np.zeros(capacity, np.int64)
-        self.fraction = np.zeros(capacity, np.bool_)
-        self.exclusive = np.zeros(capacity, np.bool_)
-        self.stopping = np.zeros(capacity, np.bool_)
-        self.basis = np.zeros(capacity, np.int8)
-        self.class_code = np.zeros(capacity, np.int16)
-        self.tenant_code = np.zeros(capacity, np.int32)
-        self.started = np.zeros(capacity, np.int64)
-        self.evictable = np.zeros(capacity, np.int64)
-        self.saved = np.zeros(capacity, np.int64)
-        self.interval = np.zeros(capacity, np.int64)
-        self.weight = np.zeros(capacity, np.int64)
-        self.weight_cpu = np.zeros(capacity, np.int64)
-        self.attempt = np.zeros(capacity, np.int64)
-        self.chips = np.zeros((capacity, chips_count), np.int16)
+        self.table = np.zeros((layout.SLOT_PLACES, capacity), np.int64)
+        self.marks = np.zeros((layout.MARKS, capacity), np.int8)
+        self.chips: Small = np.zeros((capacity, chips_count), np.int16)
+        self.table[layout.SLOT_ROW] = -1
+        self._look_into_table()
+
+    def _look_into_table(self) -> None:
+        """Name what the table and the marks say of the slots."""
+        table = self.table
+        self.end: Ints = table[layout.SLOT_END]
+        self.class_code: Ints = table[layout.SLOT_CLASS]
+        self.tenant_code: Ints = table[layout.SLOT_TENANT]
+        self.attempt: Ints = table[layout.SLOT_ATTEMPT]
+        self.started: Ints = table[layout.SLOT_STARTED]
+        self.evictable: Ints = table[layout.SLOT_EVICTABLE]
+        self.saved: Ints = table[layout.SLOT_SAVED]
+        self.interval: Ints = table[layout.SLOT_INTERVAL]
+        self.weight: Ints = table[layout.SLOT_WEIGHT]
+        self.weight_cpu: Ints = table[layout.SLOT_WEIGHT_CPU]
+        self.row: Ints = table[layout.SLOT_ROW]
+        self.cpu: Ints = table[layout.SLOT_CPU]
+        self.mem: Ints = table[layout.SLOT_MEM]
+        self.milli: Ints = table[layout.SLOT_MILLI]
+        self.whole: Ints = table[layout.SLOT_WHOLE]
+        self.basis = self.marks[layout.MARK_BASIS]
+        truths = self.marks.view(np.bool_)
+        self.stopping: Mask = truths[layout.MARK_STOPPING]
+        self.fraction: Mask = truths[layout.MARK_FRACTION]
+        self.exclusive: Mask = truths[layout.MARK_EXCLUSIVE]
 
     def add(self) -> int:
         """Take a slot; its columns still hold what its last user left."""
@@ -127,20 +137,15 @@ class Slots:
         self.size += 1
         return self.size - 1
 
-    def remove(self, slot: int) -> None:
-        """Give a slot back. A slot in use has a row of at least 0."""
-        self.row[slot] = -1
-        self.holes.append(slot)
-
     def live(self) -> Rows:
-        """The numbers of the slots in use."""
+        """The numbers of the slots in use: those with a row of at least 0."""
         return np.flatnonzero(self.row[: self.size] >= 0)
 
     def _grow(self) -> None:
-        for name in self.__slots__:
-            column = getattr(self, name)
-            if isinstance(column, np.ndarray):
-                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        self.table = np.concatenate([self.table, np.zeros_like(self.table)], axis=1)
+        self.marks = np.concatenate([self.marks, np.zeros_like(self.marks)], axis=1)
+        self.chips = np.concatenate([self.chips, np.zeros_like(self.chips)])
+        self._look_into_table()
         self.row[self.size :] = -1
 
 
@@ -224,38 +229,42 @@ class PoolColumns:
         self.version += 1
         self.growth += 1
 
-    def take(self, row: int, need: Need, tasks: int) -> tuple[int, ...]:
-        """Account `tasks` tasks on a node and say which parts of which chips they hold.
+    def take(self, row: int, need: Need, tasks: int) -> None:
+        """Account `tasks` tasks on a node that have no slot: for columns of one's own.
 
         What no chip can hold becomes debt; nothing is refused here.
         """
         self.version += 1
-        room = min(need.chips * tasks, len(self.caps)) if need.chips else tasks
-        parts = np.empty(room if need.milli else 0, np.int64)
-        found = active().nodes.take(self.node, self.chips, vector_of(need), row, tasks, parts)
-        return tuple(parts[:found].tolist())
+        held = np.empty((1, len(self.caps)), np.int16)
+        active().nodes.take(self.node, self.chips, vector_of(need), row, tasks, held, 0)
 
-    def retake(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> tuple[int, ...]:
-        """Account tasks that already run on known chips, as far as those chips are still there."""
-        chips, caps = self.chips[row], self.caps
-        for part in parts:
-            chip, milli = part >> layout.CHIP_SHIFT, part & layout.MILLI_MASK
-            if chip >= len(caps) or chips[chip] < milli:
-                return self.take(row, need, tasks)
-        bare = Need(need.cpu, need.mem, exclusive=need.exclusive)
-        self.take(row, bare, tasks)
-        for part in parts:
-            chips[part >> layout.CHIP_SHIFT] -= part & layout.MILLI_MASK
-        active().nodes.renew_chips(self.node, self.chips, row)
-        self.debt[row] += need.milli * tasks - sum([part & layout.MILLI_MASK for part in parts])
-        return parts
+    def account(self, need: Need, shares: list[int], known: Small, same: Ints, basis: int) -> None:
+        """Account shares with one need, each in its slot (see `kernels.accounts.account`)."""
+        self.version += 1
+        slots = self.slots
+        active().accounts.account(
+            self.node, self.chips, vector_of(need), np.array(shares, np.int64), known, same, basis,
+            slots.table, slots.marks, slots.chips,
+        )  # fmt: skip
 
-    def give(self, row: int, need: Need, tasks: int, parts: tuple[int, ...]) -> None:
-        """Account that `tasks` tasks, which held `parts`, are gone."""
+    def give(self, slots: list[int]) -> None:
+        """Account that what some slots hold is gone, on columns of one's own."""
         self.version += 1
         self.growth += 1
-        held = np.array(parts, np.int64)
-        active().nodes.give(self.node, self.chips, vector_of(need), row, tasks, held)
+        of = self.slots
+        active().accounts.give(
+            self.node, self.chips, of.table, of.marks, of.chips, np.array(slots, np.int64)
+        )
+
+    def release(self, slots: list[int]) -> None:
+        """Give back what some slots hold, and the slots."""
+        self.version += 1
+        self.growth += 1
+        of = self.slots
+        active().accounts.release(
+            self.node, self.chips, of.table, of.marks, of.chips, np.array(slots, np.int64)
+        )
+        of.holes += slots
 
     def free_together(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that are free on the ready nodes together."""
@@ -265,13 +274,6 @@ class PoolColumns:
             int(self.free_mem[ready].clip(0).sum()),
             int(self.chips[ready].sum(dtype=np.int64)),
         )
-
-    def chip_vector(self, parts: tuple[int, ...]) -> Small:
-        """Parts of chips as one row: thousandths by chip."""
-        row = np.zeros(len(self.caps), np.int16)
-        for part in parts:
-            row[part >> layout.CHIP_SHIFT] += part & layout.MILLI_MASK
-        return row
 
 
 def _domains(nodes: list[Node]) -> Rows:

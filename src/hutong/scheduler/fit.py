@@ -185,12 +185,9 @@ class Index:
         vector = self._vectors.get(need)
         if vector is None:
             vector = self._vectors[need] = vector_for(need, 1, 1, columns)
-        most = max([tasks for _, tasks in shares])
-        room = min(need.chips * most, len(columns.caps)) if need.chips else most
-        parts = np.empty(room if need.milli else 0, np.int64)
         active().nodes.place(
             columns.node, columns.chips, self._where, self._count, columns.codes, self._held,
-            vector, np.array(shares, np.int64), parts, placed, freed,
+            vector, np.array(shares, np.int64), placed, freed,
         )  # fmt: skip
 
 

@@ -155,9 +155,7 @@ class Resizes:
             return None
         lane = self._board.lane(columns)
         own = lane.columns.copy()
-        for share in running.shares:
-            if share.columns is columns:
-                own.give(share.row, share.need, share.node.tasks, share.parts)
+        own.give([share.slot for share in running.shares if share.columns is columns])
         end_ms = max(attempt.expected_end_ms, self._now_ms)
         how = laying_of(shape_of(spec))
         beside = room_beside(lane, own, running.need, spec.tasks, end_ms=end_ms, how=how)

@@ -14,39 +14,30 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from hutong.model.attempt import NodeShare
 from hutong.model.classes import ClassRule, rank_of
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.affinity import Labels
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
-from hutong.scheduler.preempt.loss import note
+from hutong.scheduler.kernels import layout
+from hutong.scheduler.preempt import loss
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
+from hutong.scheduler.share import Share, chips_kept
 from hutong.scheduler.standing import Standing, full_until
 
 BASES = ("limits", "estimates", "none")
 """What an expected end may rest on, the surest first."""
 
+_POSITIONS = {basis: position for position, basis in enumerate(BASES)}
+_NOWHERE: tuple[PoolColumns | None, int] = (None, -1)
+_LOSS = slice(layout.SLOT_STARTED, layout.SLOT_WEIGHT_CPU + 1)
+
 
 def worse(one: str, other: str) -> str:
     """The less sure of two bases."""
     return max(one, other, key=BASES.index)
-
-
-class Share:
-    """An attempt's share of one node, and the row it is accounted on, if on any."""
-
-    __slots__ = ("columns", "need", "node", "parts", "row", "slot")
-
-    def __init__(self, node: NodeShare, need: Need) -> None:
-        self.node = node
-        self.need = need
-        self.columns: PoolColumns | None = None
-        self.row = -1
-        self.slot = -1
-        self.parts: tuple[int, ...] = ()
 
 
 class Running:
@@ -143,7 +134,10 @@ class Supply:
         self._renumber()
         for running in self._at_site.get(site, {}).values():
             for share in running.shares:
-                self._account(running, share)
+                home = share.columns
+                if home is not None and self.pools.get(home.pool.id) is not home:
+                    share.detach()
+            self._account(running)
         for columns in self._pools_of(site):
             columns.shrunk = _overdrawn(columns)
         self._renew_offers(site, inventory)
@@ -201,7 +195,7 @@ class Supply:
                 before = self._condition(share.node.node)
                 self._give(self.booting.pop(share.node.node))
                 self._show_condition(share.node.node, before)
-            self._account(running, share)
+        self._account(running)
         return running
 
     def renew_charge(self, running: Running) -> None:
@@ -333,7 +327,7 @@ class Supply:
             self.growth += 1
         if boots and node not in self.booting and not columns.shares[row]:
             held = self.booting[node] = Running(full_until(node, columns.pool, ready_ms), -1)
-            self._account(held, held.shares[0])
+            self._account(held)
 
     def _renew_offers(self, site: SiteId, inventory: Inventory) -> None:
         """Take the offers of a site as they are now; what was asked for stands."""
@@ -349,10 +343,16 @@ class Supply:
 
     def _give(self, running: Running) -> None:
         """Give back what is accounted of its shares."""
+        columns: PoolColumns | None = None
+        slots: list[int] = []
         for share in running.shares:
-            if share.columns is not None:
-                share.columns.give(share.row, share.need, share.node.tasks, share.parts)
-                share.columns.slots.remove(share.slot)
+            if share.columns is not columns:
+                if columns is not None:
+                    columns.release(slots)
+                columns, slots = share.columns, []
+            slots.append(share.slot)
+        if columns is not None:
+            columns.release(slots)
 
     def _renumber(self) -> None:
         self.order = [self.pools[pool] for pool in sorted(self.pools)]
@@ -382,51 +382,58 @@ class Supply:
     def _pools_of(self, site: SiteId) -> Iterable[PoolColumns]:
         return [columns for columns in self.order if columns.pool.site == site]
 
-    def _account(self, running: Running, share: Share) -> None:
-        """Put a share on the row its node has now, and forget the row it had."""
-        columns, row = self.nodes.get(share.node.node, (None, -1))
-        share.columns, share.row, share.slot = columns, row, -1
-        if columns is None:
-            return
-        tasks = share.node.tasks
-        if share.parts:
-            share.parts = columns.retake(row, share.need, tasks, share.parts)
-        else:
-            share.parts = columns.take(row, share.need, tasks)
-        if self.restoring and _is_overdrawn(columns, row):
-            columns.shrunk[row] = True
-        slots = columns.slots
-        slot = share.slot = slots.add()
-        attempt, need = running.attempt, share.need
-        slots.end[slot] = clamp_time(attempt.expected_end_ms)
-        slots.row[slot] = row
-        slots.cpu[slot] = need.cpu * tasks
-        slots.mem[slot] = need.mem * tasks
-        slots.milli[slot] = need.milli * tasks
-        slots.whole[slot] = len(share.parts) if need.chips else 0
-        slots.fraction[slot] = need.milli > 0 and not need.chips
-        slots.exclusive[slot] = need.exclusive
-        slots.stopping[slot] = running.stopping
-        basis = attempt.end_basis
-        slots.basis[slot] = BASES.index(basis) if basis in BASES else len(BASES) - 1
-        slots.class_code[slot] = self.class_codes.setdefault(
-            attempt.priority, len(self.class_codes)
+    def _account(self, running: Running) -> None:
+        """Put the shares of an attempt on the rows that their nodes have now."""
+        columns: PoolColumns | None = None
+        need = running.need
+        batch: list[Share] = []
+        flat: list[int] = []
+        for share in running.shares:
+            home, row = self.nodes.get(share.node.node, _NOWHERE)
+            if home is None or share.columns is home:
+                continue
+            if home is not columns or share.need is not need:
+                if columns is not None:
+                    self._fill(running, columns, batch, flat)
+                columns, need, batch, flat = home, share.need, [], []
+            share.columns = home
+            share.row = row
+            share.slot = slot = home.slots.add()
+            batch.append(share)
+            flat += (row, share.node.tasks, slot)
+        if columns is not None:
+            self._fill(running, columns, batch, flat)
+
+    def _fill(
+        self, running: Running, columns: PoolColumns, batch: list[Share], flat: list[int]
+    ) -> None:
+        """Account shares with one need on one pool; `flat` has SHARE_PLACES places of each."""
+        attempt = running.attempt
+        places = (
+            clamp_time(attempt.expected_end_ms),
+            self.class_codes.setdefault(attempt.priority, len(self.class_codes)),
+            self.tenant_codes.setdefault(attempt.tenant, len(self.tenant_codes)),
+            running.number,
+            *loss.places(attempt, running.held, columns.pool.boot_ms),
         )
-        slots.tenant_code[slot] = self.tenant_codes.setdefault(
-            attempt.tenant, len(self.tenant_codes)
-        )
-        note(slots, slot, attempt, running.held, columns.pool.boot_ms)
-        slots.attempt[slot] = running.number
-        if len(columns.caps):
-            slots.chips[slot] = columns.chip_vector(share.parts)
+        columns.account(
+            batch[0].need, flat, chips_kept(batch), np.array(places, np.int64),
+            _POSITIONS.get(attempt.end_basis, len(BASES) - 1),
+        )  # fmt: skip
+        if running.stopping:
+            columns.slots.stopping[[share.slot for share in batch]] = True
+        if self.restoring:
+            for share in batch:
+                if _is_overdrawn(columns, share.row):
+                    columns.shrunk[share.row] = True
 
 
 def note_loss(running: Running) -> None:
     """Renew what evictions ask of an attempt wherever it is accounted."""
     for share in running.shares:
         if share.columns is not None:
-            boot_ms = share.columns.pool.boot_ms
-            note(share.columns.slots, share.slot, running.attempt, running.held, boot_ms)
+            places = loss.places(running.attempt, running.held, share.columns.pool.boot_ms)
+            share.columns.slots.table[_LOSS, share.slot] = places
 
 
 def _need_of(needs: Amount, attempt: RunningAttempt) -> Need:

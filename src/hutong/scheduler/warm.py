@@ -11,7 +11,7 @@ from hutong.model.supply import Node, Pool
 from hutong.scheduler.added import AddedShares, described
 from hutong.scheduler.columns import PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, Index, pack, vector_for
-from hutong.scheduler.kernels import load
+from hutong.scheduler.kernels import layout, load
 
 
 def warm() -> None:
@@ -20,9 +20,11 @@ def warm() -> None:
     nodes = [Node(NodeId(f"warm/{at}"), pool.id, ("spine", "rack")) for at in range(2)]
     columns = PoolColumns(pool, nodes)
     need = need_of(1_000, 1_024, 1_000, exclusive=False)
-    parts = columns.take(0, need, 1)
-    columns.give(0, need, 1, parts)
-    columns.retake(0, need, 1, parts)
+    columns.take(0, need, 1)
+    same = np.zeros(layout.SLOT_ROW, np.int64)
+    columns.account(need, [0, 1, columns.slots.add()], np.zeros((0, 0), np.int16), same, 0)
+    columns.copy().give([0])
+    columns.release([0])
     index = Index(columns)
     vector = vector_for(need, 2, 1, columns)
     index.tightest(vector, NO_MASK)

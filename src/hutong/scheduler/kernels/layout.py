@@ -3,7 +3,8 @@
 `node` has one row a node, with the columns CPU to PART; PART is the most room on any chip that is
 not wholly free. `need` has the places NEED_CPU to NEED_CPU_TOTAL: what a task takes, how many tasks
 there are and how many of them an empty node holds. What a cycle places is a row with the columns
-ADDED_ROW to ADDED_EXCLUSIVE.
+ADDED_ROW to ADDED_EXCLUSIVE. What runs has a column a slot in the table with the rows SLOT_END to
+SLOT_WHOLE, of which those from SLOT_ROW on differ from share to share, and in one of marks.
 """
 
 CPU = 0
@@ -32,8 +33,6 @@ BEFORE = 3
 BLOCK = 64
 STEPS = 17
 WHOLE_MILLI = 1000
-CHIP_SHIFT = 16
-MILLI_MASK = (1 << CHIP_SHIFT) - 1
 
 ADDED_ROW = 0
 ADDED_END = 1
@@ -45,3 +44,31 @@ ADDED_WHOLE = 6
 ADDED_FRACTION = 7
 ADDED_EXCLUSIVE = 8
 ADDED_COLUMNS = 9
+
+SLOT_END = 0
+SLOT_CLASS = 1
+SLOT_TENANT = 2
+SLOT_ATTEMPT = 3
+SLOT_STARTED = 4
+SLOT_EVICTABLE = 5
+SLOT_SAVED = 6
+SLOT_INTERVAL = 7
+SLOT_WEIGHT = 8
+SLOT_WEIGHT_CPU = 9
+SLOT_ROW = 10
+SLOT_CPU = 11
+SLOT_MEM = 12
+SLOT_MILLI = 13
+SLOT_WHOLE = 14
+SLOT_PLACES = 15
+
+MARK_BASIS = 0
+MARK_STOPPING = 1
+MARK_FRACTION = 2
+MARK_EXCLUSIVE = 3
+MARKS = 4
+
+SHARE_ROW = 0
+SHARE_TASKS = 1
+SHARE_SLOT = 2
+SHARE_PLACES = 3

@@ -7,9 +7,9 @@ import zlib
 from types import ModuleType
 from typing import Any
 
-from hutong.scheduler.kernels import gangs, layout, marks, nodes
+from hutong.scheduler.kernels import accounts, gangs, layout, marks, nodes
 
-_MODULES: dict[str, ModuleType] = {"nodes": nodes, "gangs": gangs}
+_MODULES: dict[str, ModuleType] = {"nodes": nodes, "gangs": gangs, "accounts": accounts}
 """In the order in which they build on each other."""
 
 
@@ -20,6 +20,7 @@ class Kernels:
         self.compiled = compiled
         self.nodes = modules["nodes"]
         self.gangs = modules["gangs"]
+        self.accounts = modules["accounts"]
 
 
 _PLAIN = Kernels(_MODULES, compiled=False)

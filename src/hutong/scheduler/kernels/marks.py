@@ -10,6 +10,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Ints = NDArray[np.int64]
 Small = NDArray[np.int16]
+Tiny = NDArray[np.int8]
 Codes = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 

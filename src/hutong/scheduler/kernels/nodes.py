@@ -28,12 +28,10 @@ from hutong.scheduler.kernels.layout import (
     ADDED_WHOLE,
     BEFORE,
     BLOCK,
-    CHIP_SHIFT,
     CLOSED,
     CPU,
     DEBT,
     MEM,
-    MILLI_MASK,
     NEED_CHIPS,
     NEED_CPU,
     NEED_CPU_TOTAL,
@@ -227,12 +225,13 @@ def renew_chips(node: Ints, chips: Small, row: int) -> None:
 
 
 @kernel
-def take(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints) -> int:
-    """Account `tasks` tasks on a row and say in `parts` which parts of which chips they hold.
+def take(
+    node: Ints, chips: Small, need: Ints, row: int, tasks: int, held: Small, at: int
+) -> int:  # fmt: skip
+    """Account `tasks` tasks on a row; `held[at]` gets what they hold, in thousandths by chip.
 
-    A part is a chip's number and its thousandths; the result counts them. Whole chips are the first
-    free ones, a fraction goes to the used chip with the least room for it. What no chip can hold
-    becomes debt; nothing is refused here.
+    Whole chips are the first free ones, a fraction goes to the used chip with the least room for
+    it. What no chip can hold becomes debt; nothing is refused here. The result counts the parts.
     """
     milli, per_task = need[NEED_MILLI], need[NEED_CHIPS]
     node[row, CPU] -= need[NEED_CPU] * tasks
@@ -240,6 +239,7 @@ def take(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints
     node[row, SHARES] += 1
     if need[NEED_EXCLUSIVE]:
         node[row, CLOSED] += 1
+    held[at, :] = 0
     if milli <= 0:
         return 0
     found = 0
@@ -250,7 +250,7 @@ def take(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints
                 break
             if chips[row, chip] == WHOLE_MILLI:
                 chips[row, chip] = 0
-                parts[found] = (chip << CHIP_SHIFT) | WHOLE_MILLI
+                held[at, chip] = WHOLE_MILLI
                 found += 1
         node[row, WHOLE] -= found
         node[row, DEBT] += (missing - found) * WHOLE_MILLI
@@ -263,7 +263,7 @@ def take(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints
         if best < 0:
             break
         chips[row, best] -= milli
-        parts[found] = (best << CHIP_SHIFT) | milli
+        held[at, best] += milli
         found += 1
     node[row, DEBT] += (tasks - found) * milli
     renew_chips(node, chips, row)
@@ -271,27 +271,9 @@ def take(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints
 
 
 @kernel
-def give(node: Ints, chips: Small, need: Ints, row: int, tasks: int, parts: Ints) -> None:
-    """Account that `tasks` tasks which held `parts` are gone from a row."""
-    node[row, CPU] += need[NEED_CPU] * tasks
-    node[row, MEM] += need[NEED_MEM] * tasks
-    node[row, SHARES] -= 1
-    if need[NEED_EXCLUSIVE]:
-        node[row, CLOSED] -= 1
-    if need[NEED_MILLI] <= 0:
-        return
-    held = 0
-    for at in range(parts.shape[0]):
-        chips[row, parts[at] >> CHIP_SHIFT] += parts[at] & MILLI_MASK
-        held += parts[at] & MILLI_MASK
-    node[row, DEBT] -= need[NEED_MILLI] * tasks - held
-    renew_chips(node, chips, row)
-
-
-@kernel
 def place(
     node: Ints, chips: Small, where: Codes, count: Codes, codes: Ints, held: Codes, need: Ints,
-    shares: Ints, parts: Ints, placed: Ints, freed: Small,
+    shares: Ints, placed: Ints, freed: Small,
 ) -> None:  # fmt: skip
     """Take what shares of a gang hold (rows of row and tasks), and keep the index.
 
@@ -300,15 +282,13 @@ def place(
     for at in range(shares.shape[0]):
         row, tasks = shares[at, 0], shares[at, 1]
         leave(where, count, codes, held, row)
-        found = take(node, chips, need, row, tasks, parts)
+        found = take(node, chips, need, row, tasks, freed, at)
         enter(node, where, count, codes, held, row, need[NEED_CPU_TOTAL])
         placed[at, ADDED_ROW] = row
         placed[at, ADDED_CPU] = need[NEED_CPU] * tasks
         placed[at, ADDED_MEM] = need[NEED_MEM] * tasks
         placed[at, ADDED_MILLI] = need[NEED_MILLI] * tasks
         placed[at, ADDED_WHOLE] = found if need[NEED_CHIPS] > 0 else 0
-        for part in range(found):
-            freed[at, parts[part] >> CHIP_SHIFT] += parts[part] & MILLI_MASK
 
 
 @kernel

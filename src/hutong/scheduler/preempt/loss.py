@@ -54,15 +54,14 @@ def evictable_ms(attempt: RunningAttempt, boot_ms: int) -> int:
     return began + attempt.min_run_ms if attempt.min_run_ms > 0 else attempt.started_ms
 
 
-def note(slots: Slots, slot: int, attempt: RunningAttempt, held: Amount, boot_ms: int) -> None:
-    """Put into a slot what an eviction asks: what would be lost, and from when on it may be."""
-    slots.started[slot] = _clamp(began_ms(attempt))
-    slots.evictable[slot] = _clamp(evictable_ms(attempt, boot_ms))
-    slots.saved[slot] = _clamp(attempt.checkpointed_ms)
-    slots.interval[slot] = _clamp(attempt.checkpoint_ms)
-    slots.weight[slot] = held.accelerator_milli
-    slots.weight_cpu[slot] = held.cpu_milli
+def places(attempt: RunningAttempt, held: Amount, boot_ms: int) -> tuple[int, ...]:
+    """What an eviction asks of a slot, in the order of SLOT_STARTED to SLOT_WEIGHT_CPU."""
+    return (
+        _clamp(began_ms(attempt)), _clamp(evictable_ms(attempt, boot_ms)),
+        _clamp(attempt.checkpointed_ms), _clamp(attempt.checkpoint_ms),
+        held.accelerator_milli, held.cpu_milli,
+    )  # fmt: skip
 
 
 def _clamp(time_ms: int) -> int:
-    return max(0, min(time_ms, NEVER_MS))
+    return time_ms if 0 <= time_ms <= NEVER_MS else max(0, min(time_ms, NEVER_MS))

@@ -23,7 +23,8 @@ from hutong.scheduler.preempt.loss import began_ms, lost_by_slot_ms, lost_ms
 from hutong.scheduler.preempt.mandate import Mandate
 from hutong.scheduler.preempt.node import Node, Piece, Victim
 from hutong.scheduler.shapes import WHOLE_MILLI
-from hutong.scheduler.supply import Running, Share
+from hutong.scheduler.share import Share
+from hutong.scheduler.supply import Running
 
 Floats = NDArray[np.float64]
 
