@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hutong.scheduler.columns import Ints, Need, PoolColumns, Small
+from hutong.scheduler.columns import Ints, PoolColumns, Small
 from hutong.scheduler.kernels import layout
 
 
@@ -32,9 +32,9 @@ class AddedShares:
         """Thousandths by chip, one row a share."""
         return self._chips[: self.size]
 
-    def room_for(self, count: int) -> tuple[Ints, Small]:
-        """Rows for shares that are placed next, to be filled in; they count from then on."""
-        start = self.size
+    def room_for(self, count: int) -> tuple[Ints, Small, int]:
+        """Both tables whole and the first of `count` new rows, which count from then on."""
+        first = self.size
         self.size += count
         if self.size > len(self._table):
             more = max(len(self._table), count)
@@ -43,14 +43,4 @@ class AddedShares:
             self._chips = np.concatenate(
                 [self._chips, np.zeros((more, self._chips.shape[1]), np.int16)]
             )
-        return self._table[start : self.size], self._chips[start : self.size]
-
-
-def described(need: Need, end_ms: int, basis: int) -> Ints:
-    """A row of the table for one task of a need; the kernel that places it sets the rest."""
-    row = np.zeros(layout.ADDED_COLUMNS, np.int64)
-    row[layout.ADDED_END] = end_ms
-    row[layout.ADDED_BASIS] = basis
-    row[layout.ADDED_FRACTION] = need.milli > 0 and not need.chips
-    row[layout.ADDED_EXCLUSIVE] = need.exclusive
-    return row
+        return self._table, self._chips, first

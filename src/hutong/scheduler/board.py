@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hutong.model.ids import JobId
-from hutong.scheduler.added import AddedShares, described
+from hutong.scheduler.added import AddedShares
 from hutong.scheduler.calendar import BookedHold, Calendar, Gate
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import (
@@ -342,9 +342,7 @@ class Board:
         basis = BASES.index(option.basis)
         if lane.added is None:
             lane.added = AddedShares(lane.columns)
-        placed, freed = lane.added.room_for(len(shares))
-        placed[:] = described(need, end_ms, basis)
-        index.place(need, shares, placed, freed)
+        index.place(need, shares, lane.added, end_ms, basis)
         for hold in lane.holds:
             if bound_ms > hold.start_ms:
                 for row, tasks in shares:

@@ -92,6 +92,7 @@ class Cycle:
         self._swept: Mask | None = None
         self.truncated = False
         self.ambient = snapshot.matcher.ambient(snapshot.tenants, profile)
+        self._looks_at: dict[tuple[int, tuple[str, ...]], Look] = {}
         self._looks: dict[tuple[Shape, tuple[str, ...], TenantId | None], Look] = {}
         self._neighbours = Neighbours(snapshot.supply)
         self._told: dict[Group, tuple[Option, PlaceReason, Explanation]] = {}
@@ -165,6 +166,17 @@ class Cycle:
             self.deferrals = [tell(line, served.get(line.group)) for line in self.deferrals]
         return verdict
 
+    def _look_at(self, cursor: Cursor) -> Look:
+        """What this cycle knows of the shape of a queue's next job."""
+        key = (cursor.shape, self.board.gate.entry)
+        found = self._looks_at.get(key)
+        if found is None or (not found.blocked and not found.match.holds(self.ambient)):
+            shape = cursor.group.shape
+            found = self.look(shape)
+            if not shape.affinity:
+                self._looks_at[key] = found
+        return found
+
     def look(self, shape: Shape) -> Look:
         """What this cycle knows of a shape."""
         gate = self.board.gate
@@ -208,7 +220,7 @@ class Cycle:
         order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
         while not self.truncated and (cursor := order.peek()) is not None:
             self.board.gate.let(cursor.queue.entity.id)
-            look, job, shape = self.look(cursor.group.shape), cursor.job, cursor.shape
+            look, job, shape = self._look_at(cursor), cursor.job, cursor.shape
             if job in self._resizing.started:
                 order.passed_over(cursor)
             elif len(self.placements) >= limit and self._has_room(cursor, look):

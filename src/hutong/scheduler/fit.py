@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hutong.scheduler.added import AddedShares
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows, Small
 from hutong.scheduler.kernels import active, layout
 from hutong.scheduler.shapes import WHOLE_MILLI
@@ -178,16 +179,19 @@ class Index:
         if len(self._out) < 2 * tasks + 2:
             self._out = np.zeros(2 * tasks + 2, np.int64)
 
-    def place(self, need: Need, shares: Sequence[Share], placed: Ints, freed: Small) -> None:
-        """Take what shares of a gang hold; `placed` and `freed` get what each will give back."""
+    def place(
+        self, need: Need, shares: Sequence[Share], added: AddedShares, end_ms: int, basis: int
+    ) -> None:
+        """Take what shares of a gang hold, and add what each will give back, and when."""
         columns = self.columns
         columns.version += 1
         vector = self._vectors.get(need)
         if vector is None:
             vector = self._vectors[need] = vector_for(need, 1, 1, columns)
+        placed, freed, first = added.room_for(len(shares))
         active().nodes.place(
             columns.node, columns.chips, self._where, self._count, columns.codes, self._held,
-            vector, np.array(shares, np.int64), placed, freed,
+            vector, np.array(shares, np.int64), placed, freed, first, end_ms, basis,
         )  # fmt: skip
 
 

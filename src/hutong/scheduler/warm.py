@@ -8,7 +8,7 @@ import numpy as np
 from hutong.model.ids import NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Node, Pool
-from hutong.scheduler.added import AddedShares, described
+from hutong.scheduler.added import AddedShares
 from hutong.scheduler.columns import PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, Index, pack, vector_for
 from hutong.scheduler.kernels import layout, load
@@ -31,10 +31,7 @@ def warm() -> None:
     index.fitting(vector)
     index.gather(vector, NO_MASK)
     shares = index.spread(vector, 2, NO_MASK)
-    added = AddedShares(columns)
-    placed, freed = added.room_for(len(shares))
-    placed[:] = described(need, 0, 0)
-    index.place(need, shares, placed, freed)
+    index.place(need, shares, AddedShares(columns), 0, 0)
     index.sweep(
         vector.reshape(1, -1), np.zeros(1, np.int32), np.zeros(1, np.bool_), np.zeros(1, np.bool_)
     )

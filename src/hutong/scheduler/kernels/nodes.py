@@ -21,7 +21,11 @@ many rows of a domain have `w` whole chips.
 import numpy as np
 
 from hutong.scheduler.kernels.layout import (
+    ADDED_BASIS,
     ADDED_CPU,
+    ADDED_END,
+    ADDED_EXCLUSIVE,
+    ADDED_FRACTION,
     ADDED_MEM,
     ADDED_MILLI,
     ADDED_ROW,
@@ -273,14 +277,15 @@ def take(
 @kernel
 def place(
     node: Ints, chips: Small, where: Codes, count: Codes, codes: Ints, held: Codes, need: Ints,
-    shares: Ints, placed: Ints, freed: Small,
+    shares: Ints, placed: Ints, freed: Small, first: int, end_ms: int, basis: int,
 ) -> None:  # fmt: skip
     """Take what shares of a gang hold (rows of row and tasks), and keep the index.
 
-    `placed` and `freed` get what each will give back: columns as `layout` names them, and chips.
+    From their row `first` on `placed` and `freed` get what each share will give back, and when:
+    columns as `layout` names them, and chips.
     """
-    for at in range(shares.shape[0]):
-        row, tasks = shares[at, 0], shares[at, 1]
+    for share in range(shares.shape[0]):
+        row, tasks, at = shares[share, 0], shares[share, 1], first + share
         leave(where, count, codes, held, row)
         found = take(node, chips, need, row, tasks, freed, at)
         enter(node, where, count, codes, held, row, need[NEED_CPU_TOTAL])
@@ -289,6 +294,10 @@ def place(
         placed[at, ADDED_MEM] = need[NEED_MEM] * tasks
         placed[at, ADDED_MILLI] = need[NEED_MILLI] * tasks
         placed[at, ADDED_WHOLE] = found if need[NEED_CHIPS] > 0 else 0
+        placed[at, ADDED_END] = end_ms
+        placed[at, ADDED_BASIS] = basis
+        placed[at, ADDED_FRACTION] = need[NEED_MILLI] > 0 and need[NEED_CHIPS] == 0
+        placed[at, ADDED_EXCLUSIVE] = need[NEED_EXCLUSIVE]
 
 
 @kernel
