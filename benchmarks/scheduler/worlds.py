@@ -61,6 +61,8 @@ class World:
         self._seq = 0
         self._attempts = 0
         self.cycles = 0
+        self.history: list[tuple[float, float, int, int]] = []
+        """After each cycle: CPU seconds of deciding, of carrying out, jobs and tasks placed."""
         self._shapes: list[JobSpec] = []
         self._waiting_milli: dict[JobId, int] = {}
         self._build()
@@ -167,6 +169,9 @@ class World:
         self.apply_seconds += time.process_time() - ended
         self.jobs_placed += len(plan.placements)
         self.cycles += 1
+        self.history.append(
+            (self.cycle_seconds, self.apply_seconds, self.jobs_placed, self.tasks_placed)
+        )
         return plan
 
     def _start(self, placement: Placement) -> None:
@@ -222,3 +227,19 @@ class World:
         """Begin to count anew."""
         self.cycle_seconds = self.apply_seconds = 0.0
         self.tasks_placed = self.jobs_placed = self.cycles = 0
+        self.history.clear()
+
+    def calm_tenth(self) -> tuple[float, float, int, int]:
+        """CPU seconds of deciding and of carrying out, jobs and tasks of the cheapest tenth.
+
+        Of all stretches of a tenth of the cycles the one in which deciding cost least a task: the
+        one that other work on the machine disturbed least.
+        """
+        length = max(len(self.history) // 10, 1)
+        stretches = []
+        for at in range(length, len(self.history)):
+            before, after = self.history[at - length], self.history[at]
+            parts = [later - earlier for earlier, later in zip(before, after, strict=True)]
+            stretches.append((parts[0] / max(parts[3], 1), parts))
+        _, (deciding, carrying, jobs, tasks) = min(stretches)
+        return deciding, carrying, int(jobs), int(tasks)
