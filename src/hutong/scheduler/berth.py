@@ -13,13 +13,12 @@ class Berth:
 
     `chip_tasks` is how many tasks the chips of an empty node hold, `nodes` how many nodes the pool
     has in its largest place of each level. `tariff` numbers the price and speed, alike for alike.
-    `off_chips` says that a job without chips would lie on a pool that has some.
     """
 
     __slots__ = (
         "alternative", "boot_ms", "chip_tasks", "columns", "cpu_milli", "domestic", "memory_mib",
-        "meter", "model", "nodes", "off_chips", "preferred_milli", "price", "region", "row", "site",
-        "speed_milli", "tail", "tariff",
+        "meter", "model", "nodes", "preferred_milli", "price", "region", "row", "site",
+        "speed_milli", "tariff",
     )  # fmt: skip
 
     def __init__(
@@ -34,14 +33,12 @@ class Berth:
         self.region = facts.regions[row]
         self.model = columns.pool.accelerator if chosen is not None else ""
         self.domestic = chosen is not None and facts.domestics[row]
-        self.off_chips = chosen is None and len(columns.caps) > 0
         self.speed_milli = speed_milli
         self.tariff = tariff
         self.preferred_milli = preferred_milli
         self.price = columns.pool.price
         self.meter = facts.meters[row]
         self.boot_ms = facts.boots_ms[row]
-        self.tail = facts.tails[row]
         self.cpu_milli = columns.cpu_total
         self.memory_mib = columns.mem_total
         self.chip_tasks = chip_tasks

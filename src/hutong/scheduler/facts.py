@@ -1,6 +1,9 @@
-"""What filters read of the pools: one row a pool, in columns, renewed when the supply changes."""
+"""What filters read of the pools: one row a pool, in columns, renewed when the supply changes.
 
-from collections.abc import Iterable, Sequence
+The next facts know which rows changed, so that what was matched against the others is kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -35,14 +38,21 @@ class Words:
 class PoolFacts:
     """The pools in the order of their ids."""
 
-    def __init__(self, supply: Supply, catalog: AcceleratorCatalog) -> None:
+    def __init__(
+        self, supply: Supply, catalog: AcceleratorCatalog, before: "PoolFacts | None" = None
+    ) -> None:
+        self.version = supply.version
         order = supply.order
         sites = [supply.sites.get(columns.pool.site) for columns in order]
         self.order: list[PoolColumns] = list(order)
+        self._told = [
+            (columns, columns.offer, site) for columns, site in zip(order, sites, strict=True)
+        ]
         self.catalog = catalog
         self.sites = [columns.pool.site for columns in order]
         self.site = Words(self.sites)
-        self.pool = Words([columns.pool.id for columns in order])
+        self.pools = [columns.pool.id for columns in order]
+        self.pool = Words(self.pools)
         self.pool_name = Words([columns.pool.id.rpartition("/")[2] for columns in order])
         self.regions = [site.region if site else "" for site in sites]
         self.region = Words(self.regions)
@@ -78,9 +88,33 @@ class PoolFacts:
         self._software = list(dict.fromkeys(software))
         kinds = {kind: code for code, kind in enumerate(self._software)}
         self._software_code = np.array([kinds[kind] for kind in software], np.int64)
+        self._pools_since = self.version
+        self._since = [self.version] * len(self)
+        self._changed: tuple[int, dict[int, None]] | None = None
+        if before is not None and before.pools == self.pools:
+            self._follow(before)
 
     def __len__(self) -> int:
         return len(self.order)
+
+    def changed_since(self, version: int) -> Mapping[int, None] | None:
+        """The rows that are not what they were at a version of the supply that matches have seen.
+
+        None where the pools are not the same ones.
+        """
+        if version < self._pools_since:
+            return None
+        if self._changed is None or self._changed[0] != version:
+            rows = {row: None for row, since in enumerate(self._since) if since > version}
+            self._changed = version, rows
+        return self._changed[1]
+
+    def _follow(self, before: "PoolFacts") -> None:
+        """Take over since when each row is what it is, where it is what was known before."""
+        self._pools_since = before._pools_since
+        for row, pairs in enumerate(zip(self._told, before._told, strict=True)):
+            if all(now is then for now, then in zip(*pairs, strict=True)):
+                self._since[row] = before._since[row]
 
     def region_of(self, columns: PoolColumns) -> str:
         """The region of a pool's site."""

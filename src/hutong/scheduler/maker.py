@@ -1,5 +1,7 @@
 """Making options: a shape is tried on the berths of its kind, and has an option where it passes."""
 
+from collections.abc import Container
+
 from hutong.model.job import DomesticRule
 from hutong.model.resources import Amount
 from hutong.scheduler.ambient import LEVELS
@@ -36,11 +38,14 @@ class Maker:
         self._basis = shape.basis
         self._laid = is_laid(shape)
 
-    def make(self, kind: Kind) -> list[tuple[Option, Berth]]:
-        """The options of all alternatives, in the order of the pools each."""
+    def make(self, kind: Kind, rows: Container[int] | None = None) -> list[Option]:
+        """The options of all alternatives, in the order of the pools each, on all rows or some."""
         shape, made = self._shape, []
         passed: dict[int, None] = {}
-        for alternative, berths in enumerate(kind.alternatives):
+        for alternative, all_berths in enumerate(kind.alternatives):
+            berths = all_berths
+            if rows is not None:
+                berths = [berth for berth in all_berths if berth.row in rows]
             if not berths:
                 continue
             trial = Trial(shape, alternative, self._hauls, self._profile.default_run_ms)
@@ -51,7 +56,7 @@ class Maker:
                 fell = falls_to(filters, trial, berth)
                 if fell == PASSED:
                     passed[berth.row] = None
-                    made.append((self._option(trial, berth, held), berth))
+                    made.append(self._option(trial, berth, held))
                 else:
                     self.fell[berth.row] = max(fell, self.fell.get(berth.row, 0))
         if self.fell:

@@ -1,14 +1,16 @@
 """Matching: for a shape the pools that could ever run it, scored and in order of preference.
 
 A match depends on the shape, the supply and the profile, so it is kept until the supply changes:
-what a cycle asks of it is a look-up. That of a shape with inputs, or of one for which the share of
-domestic chips decides, also depends on the cycle's ambient; it is renewed when that part of the
-ambient moved which the match looked at.
+what a cycle asks of it is a look-up. Where only some pools changed, only their options are made
+anew. That of a shape with inputs, or of one for which the share of domestic chips decides, also
+depends on the cycle's ambient; it is renewed when that part of the ambient moved which the match
+looked at.
 """
+
+from collections.abc import Container, Mapping
 
 from hutong.model.job import DomesticRule
 from hutong.scheduler.ambient import Ambient
-from hutong.scheduler.berth import Berth
 from hutong.scheduler.columns import Ints
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import FILTERS
@@ -51,30 +53,13 @@ class Match:
     )  # fmt: skip
 
     def __init__(self, shape: Shape, kind: Kind, profile: Profile, ambient: Ambient) -> None:
-        self.available: list[Option] = []
-        self.filtered_now: dict[str, int] = {}
-        self.available_at = -1
-        self.unfit_at = -1
-        self.unfit_count = 0
         self._hauls = Hauls(shape.inputs, ambient.underway) if shape.inputs else NO_HAULS
         self._shape = shape
-        self._kind = kind
         maker = Maker(shape, self._hauls, profile, ambient.level)
         made = maker.make(kind)
-        self._fell = maker.fell
-        self._story: Story | None = None
         if shape.deadline_ms > 0:
-            _bound_spot(shape, [option for option, _ in made])
-        if len(made) > 1:
-            prefers = shape.constraints.domestic is DomesticRule.PREFER
-            made.sort(key=lambda one: _preference(*one, prefers=prefers))
-        self.options: list[Option] = [option for option, _ in made]
-        self.pools_count = len({option.columns.index for option in self.options})
-        gangs = [len(o.columns.ids) * o.tasks_per_node // shape.tasks for o in self.options]
-        self.jobs_count = sum(gangs)
-        self.filtered = kind.filtered
-        if self._fell:
-            self.filtered = {**kind.filtered, **_nodes_by_filter(self._fell, kind.facts)}
+            _bound_spot(shape, made)
+        self._take(kind, made, maker.fell)
         self._wavers = (
             profile.domestic_target_milli > 0
             and shape.constraints.domestic is DomesticRule.ANY
@@ -83,6 +68,49 @@ class Match:
         self.varies = self._hauls.needed or self._wavers
         self.mark = self._marked(ambient)
         self.stamp = ambient.stamp
+
+    def renew(self, kind: Kind, rows: Container[int], profile: Profile) -> bool:
+        """Follow a change of some pools, the rest being as it was; says whether that was possible.
+
+        `kind` is that of the pools as they are now. Not possible where options depend on another.
+        """
+        if self._shape.deadline_ms > 0 or self.varies or profile.domestic_target_milli > 0:
+            return False
+        maker = Maker(self._shape, self._hauls, profile, 0)
+        made = maker.make(kind, rows)
+        kept = [option for option in self.options if option.columns.index not in rows]
+        fell = {row: at for row, at in self._fell.items() if row not in rows}
+        self._take(kind, kept + made, fell | maker.fell)
+        return True
+
+    def _take(self, kind: Kind, options: list[Option], fell: dict[int, int]) -> None:
+        """Hold these options, whatever was worked out from others."""
+        shape, tails = self._shape, kind.facts.tails
+        self.available: list[Option] = []
+        self.filtered_now: dict[str, int] = {}
+        self.available_at = -1
+        self.unfit_at = -1
+        self.unfit_count = 0
+        self._kind = kind
+        self._fell = fell
+        self._story: Story | None = None
+        if len(options) > 1:
+            prefers = shape.constraints.domestic is DomesticRule.PREFER
+            options.sort(
+                key=lambda one: _preference(one, tails[one.columns.index], prefers=prefers)
+            )
+        self.options = options
+        self.pools_count = len({option.columns.index for option in options})
+        gangs = [len(o.columns.ids) * o.tasks_per_node // shape.tasks for o in options]
+        self.jobs_count = sum(gangs)
+        self.filtered = kind.filtered
+        if fell:
+            self.filtered = {**kind.filtered, **_nodes_by_filter(fell, kind.facts)}
+
+    @property
+    def facts(self) -> PoolFacts:
+        """The pools as it knows them."""
+        return self._kind.facts
 
     @property
     def fell(self) -> Ints:
@@ -126,7 +154,6 @@ class Matcher:
         self.transfers = Transfers(supply.sites, catalog)
         self._supply = supply
         self._catalog = catalog
-        self._version = -1
         self.profile = Profile()
         self._facts: PoolFacts | None = None
         self._matches: dict[Shape, Match] = {}
@@ -157,14 +184,15 @@ class Matcher:
 
         Without an ambient the transfers count as they are, and no target for domestic chips.
         """
-        if self._version != self._supply.version or self._facts is None:
-            self._version = self._supply.version
-            self._facts = PoolFacts(self._supply, self._catalog)
-            self.forget()
+        facts = self._renewed_facts()
         if profile is not self.profile and _weights(profile) != _weights(self.profile):
             self.forget()
         self.profile = profile
         found = self._matches.get(shape)
+        if found is not None and found.facts is not facts:
+            rows = facts.changed_since(found.facts.version)
+            if rows is None or not found.renew(self._kind(shape), rows, profile):
+                found = None
         if found is not None and (not found.varies or (ambient and found.holds(ambient))):
             return found
         if ambient is None:
@@ -173,19 +201,39 @@ class Matcher:
                 return found
         if len(self._matches) >= _KEPT:
             self._matches.clear()
-        key = kind_key(shape)
-        kind = self._kinds.get(key)
-        if kind is None:
-            if len(self._kinds) >= _KINDS_KEPT:
-                self._kinds.clear()
-            kind = self._kinds[key] = Kind(shape, self._facts, profile)
-        found = self._matches[shape] = Match(shape, kind, profile, ambient)
+        found = self._matches[shape] = Match(shape, self._kind(shape), profile, ambient)
         return found
+
+    def changed_since(self, version: int) -> Mapping[int, None] | None:
+        """The pools that changed since a version of the supply; None for all of them."""
+        return self._renewed_facts().changed_since(version)
 
     def forget(self) -> None:
         """Lose all matches; they are worked out again when asked for."""
         self._matches.clear()
         self._kinds.clear()
+
+    def _renewed_facts(self) -> PoolFacts:
+        """What is known of the pools as they are. What was not asked for since before goes."""
+        known = self._facts
+        if known is not None and known.version == self._supply.version:
+            return known
+        facts = self._facts = PoolFacts(self._supply, self._catalog, known)
+        self._kinds.clear()
+        self._matches = {
+            shape: match for shape, match in self._matches.items() if match.facts is known
+        }
+        return facts
+
+    def _kind(self, shape: Shape) -> Kind:
+        """The kind of a shape, among the pools as they are."""
+        key = kind_key(shape)
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= _KINDS_KEPT:
+                self._kinds.clear()
+            kind = self._kinds[key] = Kind(shape, self._renewed_facts(), self.profile)
+        return kind
 
 
 def _bound_spot(shape: Shape, options: list[Option]) -> None:
@@ -217,7 +265,7 @@ def _nodes_by_filter(fell: dict[int, int], facts: PoolFacts) -> dict[str, int]:
 
 
 def _preference(
-    option: Option, berth: Berth, *, prefers: bool
+    option: Option, tail: tuple[int, int, str], *, prefers: bool
 ) -> tuple[bool, int, bool, int, int, tuple[int, int, str]]:
     """The order of options: jobs without chips keep off pools with chips, then the score.
 
@@ -225,6 +273,10 @@ def _preference(
     alternatives, the smaller node, and at last the pool's id.
     """
     return (
-        berth.off_chips, option.score, prefers and not option.domestic, -option.speed_milli,
-        option.alternative, berth.tail,
-    )  # fmt: skip
+        not option.need.milli and len(option.columns.caps) > 0,
+        option.score,
+        prefers and not option.domestic,
+        -option.speed_milli,
+        option.alternative,
+        tail,
+    )

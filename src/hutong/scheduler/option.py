@@ -141,6 +141,14 @@ class Option:
         other.weigh(self._weights)
         return other
 
+    def places(self, tasks: int) -> tuple[int, ...]:
+        """The need of a gang of so many tasks as the kernels take it (see `kernels.layout`)."""
+        need = self.need
+        return (
+            need.cpu, need.mem, need.chips, need.milli, tasks, int(need.exclusive),
+            min(tasks, self.tasks_per_node), self.columns.cpu_total,
+        )  # fmt: skip
+
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:
         """What the job's objective makes of a start after `wait_ms`; lower is better.
 
