@@ -165,6 +165,12 @@ EXAMPLES_BY_REASON: dict[str, dict[str, object]] = {
         "end_ms": 1_793_426_400_000,
     },
     "waiting.no_pool": {"wanted": "8 GB200"},
+    "waiting.better": {
+        "pool": "tianjin/h100",
+        "free_pool": "beijing/a100",
+        "sooner_ms": 5_400_000,
+        "cheaper_microcny": 12_500_000,
+    },
 }
 
 

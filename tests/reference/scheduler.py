@@ -15,6 +15,7 @@ from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import Shape
 from tests.reference.evict import Ground, judge, shares_without
+from tests.reference.holds import BASES, Found, Hold
 from tests.reference.nodes import (
     Kept,
     Node,
@@ -32,6 +33,7 @@ from tests.reference.ways import (
     Place,
     Score,
     Way,
+    basis,
     charge_of,
     latest_ms,
     nodes_out,
@@ -59,48 +61,6 @@ def decide(
     return Cycle(world, now_ms, profile, told, averages).run()
 
 
-class Hold:
-    """A reservation: from `start_ms` until its holder is expected to be gone, on some nodes.
-
-    `spare` is what is left beside it on each of its nodes at its start: CPU, memory, whole chips.
-    """
-
-    def __init__(self, job: str, way: Way, start_ms: int, shares: Shares) -> None:
-        self.job = job
-        self.need = way.need
-        self.start_ms = start_ms
-        self.end_ms = way.end_ms(start_ms)
-        self.tasks = {node.id: tasks for node, tasks in shares}
-        self.spare: dict[str, list[int]] = {}
-
-    def leaves(self, node: Node, way: Way, most: int) -> int:
-        """How many tasks that stay past the start a node may take."""
-        need = way.need
-        if node.id not in self.tasks:
-            return most
-        if self.need.exclusive or need.exclusive:
-            return 0
-        each = (need.cpu, need.mem, need.kept)
-        tasks = [left // one for left, one in zip(self.spare[node.id], each, strict=True) if one]
-        return max(min([most, *tasks]), 0)
-
-    def take(self, node: Node, way: Way, tasks: int) -> None:
-        """Account tasks that are there at its start."""
-        if node.id in self.spare:
-            each = (way.need.cpu, way.need.mem, way.need.kept)
-            before = self.spare[node.id]
-            self.spare[node.id] = [b - tasks * e for b, e in zip(before, each, strict=True)]
-
-
-class Found(NamedTuple):
-    """Where and when a gang fits first."""
-
-    start_ms: int
-    shares: Shares
-    rooms: dict[str, Node]
-    kept: dict[str, list[Kept]]
-
-
 class Cycle:
     """One cycle over copies of what the reference was told."""
 
@@ -120,6 +80,8 @@ class Cycle:
         charges = [Charge(a.tenant, *_charged(world, a), a.site) for a in world.running.values()]
         self.accounts = Accounts(world, total, charges, averages)
         self.ends = {a.attempt: self._expected_end(a) for a in world.running.values()}
+        self.bases = {a.attempt: a.end_basis for a in world.running.values()}
+        self.held_back = 0
         self.holds: dict[str, list[Hold]] = {place.pool.id: [] for place in self.places}
         self.closed: dict[str, str] = {}
         self.failed: dict[tuple[Shape, int], str] = {}
@@ -199,16 +161,60 @@ class Cycle:
                 continue
             shares, holder = self.fit(way, group.shape.tasks)
             if shares:
-                self._start(group, way, shares)
+                better = self._better(group, at)
+                if better is None:
+                    self._start(group, way, shares)
+                else:
+                    self._hold_back(group, *better)
                 return True
             self.failed[group.shape, at] = holder
         return False
+
+    def _better(self, group: Group, at: int) -> tuple[Way, Found] | None:
+        """The better way that the group's next job waits for although way `at` has room, if any."""
+        shape, ways, profile = group.shape, self.ways(group.shape), self.profile
+        jobs_kept = self.held_back < profile.reservations_count // 2 and self._may_reserve(group)
+        rule = profile.classes[group.rank] if group.rank < len(profile.classes) else None
+        if not jobs_kept or profile.backfill == "none" or (rule is not None and rule.bound_ms):
+            return None
+        asked_ms = self.world.waiting[group.jobs[0][1]].queued.submitted_ms
+        now = score(ways[at], shape, 0, profile)
+        best: tuple[tuple[Score, int, int], Way, Found] | None = None
+        for position, way in enumerate(ways[:at]):
+            if (shape, position) not in self.failed:
+                continue
+            if self.accounts.over_quota(group.tenant, way):
+                continue
+            found = self.earliest(way, shape.tasks)
+            if found is None or self._basis(way, found.start_ms) == "none":
+                continue
+            last_ms = min(asked_ms + profile.better_wait_ms, latest_ms(way, shape))
+            then = score(way, shape, found.start_ms - self.now_ms, profile)
+            if self.now_ms < found.start_ms <= last_ms and then < now:
+                key = (then, found.start_ms, position)
+                if best is None or key < best[0]:
+                    best = key, way, found
+        return best[1:] if best else None
+
+    def _hold_back(self, group: Group, way: Way, found: Found) -> None:
+        self._hold(group, list(group.jobs), way, found)
+        self.held_back += 1
+        self.decided.waits[group.jobs[0][1]] = ("waiting.better",)
+
+    def _basis(self, way: Way, start_ms: int) -> str:
+        """The weakest of what the ends rest on that are expected by a start."""
+        held = {h.attempt for node in way.place.nodes for h in node.held}
+        ended = [self.bases[AttemptId(a)] for a in held if self.ends[AttemptId(a)] <= start_ms]
+        holds = self.holds[way.place.pool.id]
+        ended += [hold.basis for hold in holds if hold.end_ms <= start_ms]
+        return max(ended, key=BASES.index, default=BASES[0])
 
     def _start(self, group: Group, way: Way, shares: Shares) -> None:
         (_, job), end_ms = group.jobs[0], way.end_ms(self.now_ms)
         name = f"new {len(self.decided.placements)}"
         stays = self.now_ms + way.boot_ms + way.bound_ms
         self.ends[AttemptId(name)] = end_ms
+        self.bases[AttemptId(name)] = basis(group.shape)
         for node, tasks in shares:
             node.take(name, way.need, tasks, end_ms)
             for hold in self.holds[way.place.pool.id]:
@@ -296,6 +302,7 @@ class Cycle:
     def _hold(self, group: Group, jobs: list[tuple[int, JobId]], way: Way, found: Found) -> None:
         (_, job), pool = jobs.pop(0), way.place.pool.id
         hold = Hold(job, way, found.start_ms, found.shares)
+        hold.basis = self._basis(way, found.start_ms)
         for node, tasks in found.shares:
             kept, room = found.kept.get(node.id, []), found.rooms[node.id]
             hold.spare[node.id] = [

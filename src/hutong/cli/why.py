@@ -19,6 +19,7 @@ _SHORT: dict[str, Callable[[Facts], str]] = {
     "waiting.not_before": lambda _: "not yet due",
     "waiting.booked": lambda facts: f"booked: {facts['booking']}",
     "waiting.affinity": lambda facts: "keeps apart" if facts["apart"] else "wants neighbours",
+    "waiting.better": lambda facts: f"waits for {facts['pool']}",
     "waiting.array_limit": lambda facts: f"{facts['limit']} at once",
     "waiting.no_sites": lambda _: "no sites",
     "waiting.no_pool": lambda _: "no pool can run it",

@@ -7,7 +7,7 @@ import msgspec
 
 from hutong.model.classes import bound_of, weaker_from
 from hutong.model.ids import JobId, TenantId
-from hutong.model.reasons import OverQuota, WaitReason
+from hutong.model.reasons import OverQuota, WaitReason, WaitsForBetter
 from hutong.scheduler.demand import Entry
 from hutong.scheduler.estimate import (
     UNKNOWN_MS,
@@ -42,6 +42,7 @@ class Blocked:
         self._reclaims = Reclaims(cycle.ledger, cycle.snapshot.supply)
         self._reserved_classes: dict[str, bool] = {}
         self._deferred: dict[int, bool] = {}
+        self._held_back: list[JobId] = []
         self.classes_left = 0
         """Less urgent classes with jobs: each has a claim to one reservation."""
 
@@ -121,6 +122,42 @@ class Blocked:
         left = self._profile.reservations_count - len(self._cycle.reservations)
         return left > (self.classes_left if priority in self._reserved_classes else 0)
 
+    def may_reserve(self, head: Head) -> bool:
+        """Whether the group's next job gets one of the profile's reservations.
+
+        One is left for each class still to come, as long as this class has had its own.
+        """
+        if self._cycle.snapshot.supply.is_promised(head.job):
+            return True
+        left = self._profile.reservations_count - len(self._cycle.reservations)
+        if head.group.priority in self._reserved_classes:
+            return left > self.classes_left
+        return left > 0
+
+    def may_hold_back(self, head: Head) -> bool:
+        """Whether a job may wait for a better pool: such jobs get half of the reservations."""
+        most = self._profile.reservations_count // 2
+        return len(self._held_back) < most and self.may_reserve(head)
+
+    def keep_for_better(
+        self, head: Head, look: Look, free: int, better: tuple[int, Found], reason: WaitsForBetter
+    ) -> None:
+        """Keep room on an option for a job that waits for it though it could start on `free`."""
+        at, found = better
+        cycle, job, group = self._cycle, head.job, head.group
+        start = self._hold(head, look, at, found)
+        self._held_back.append(job)
+        if self._held_back.count(job) > 1:
+            return
+        known = {at: start, free: Start(cycle.now_ms, "limits")}
+        outcome = waiting_outcome(look, known, self._board, self._profile)
+        share_milli = cycle.ledger.share_milli(group.entity)
+        cycle.defer(
+            group, job, (reason,), start=start,
+            explanation=Explanation(look.filtered, outcome.candidates, share_milli),
+            spacing_ms=spacing_ms(look.options[at], look.match.jobs_count),
+        )  # fmt: skip
+
     def pass_over(self, look: Look, job: JobId) -> None:
         """Where nobody may overtake, close the pools that a blocked shape could use."""
         if self._profile.backfill == "none":
@@ -166,23 +203,11 @@ class Blocked:
         return self._reserve(head, look, usable)
 
     def _reserve(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
-        best = self._best_start(look, usable) if self._may_reserve(head) else None
+        best = self._best_start(look, usable) if self.may_reserve(head) else None
         if best is None:
             return {}
         at, found = best
         return {at: self._hold(head, look, at, found)}
-
-    def _may_reserve(self, head: Head) -> bool:
-        """Whether the group's next job gets one of the profile's reservations.
-
-        One is left for each class still to come, as long as this class has had its own.
-        """
-        if self._cycle.snapshot.supply.is_promised(head.job):
-            return True
-        left = self._profile.reservations_count - len(self._cycle.reservations)
-        if head.group.priority in self._reserved_classes:
-            return left > self.classes_left
-        return left > 0
 
     def _make_room(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         """Claim, job by job, what is being vacated already, and evict where that is not enough."""
@@ -193,7 +218,7 @@ class Blocked:
         lent = self._lent(head, look, usable)
         if weaker is None and not lent:
             return first
-        while self._may_reserve(head):
+        while self.may_reserve(head):
             best = self._best_start(look, usable)
             if best is None or best[1].start_ms > cycle.now_ms:
                 if cycle.snapshot.preempting.get(head.job):

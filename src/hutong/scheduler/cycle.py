@@ -17,6 +17,7 @@ from hutong.model.classes import rank_of
 from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import PlaceReason, WaitReason
 from hutong.scheduler.affinity import Neighbours
+from hutong.scheduler.better import Better
 from hutong.scheduler.blocked import Blocked
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Mask
@@ -96,7 +97,9 @@ class Cycle:
         self._looks: dict[tuple[Shape, tuple[str, ...], TenantId | None], Look] = {}
         self._neighbours = Neighbours(snapshot.supply)
         self._told: dict[Group, tuple[Option, PlaceReason, Explanation]] = {}
-        self._blocked = Blocked(self)
+        self.blocked = Blocked(self)
+        self._better = Better(self) if profile.better_wait_ms > 0 else None
+        self._holds_back = False
         self.gangs = Gangs(self)
         self.resizes: list[Resize] = []
         self._resizing = Resizes(self)
@@ -108,7 +111,7 @@ class Cycle:
             self._sweep()
         ranks = self.snapshot.demand.by_rank(self.profile.classes)
         for rank, queues in enumerate(ranks):
-            self._blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
+            self.blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
             self._run_class([self._cursor(queue) for queue in queues])
         self._resizing.shrink()
         if not self.truncated:
@@ -125,7 +128,7 @@ class Cycle:
         ranks = self.snapshot.demand.by_rank(classes)
         waits = [bool(queues) or rank == last for rank, queues in enumerate(ranks)]
         for rank, queues in enumerate(ranks[: last + 1]):
-            self._blocked.classes_left = sum(waits[rank + 1 :])
+            self.blocked.classes_left = sum(waits[rank + 1 :])
             cursors = [self._cursor(queue) for queue in queues if queue.index != extra.index]
             if rank == last:
                 cursors.append(self._cursor(extra))
@@ -226,13 +229,17 @@ class Cycle:
             elif len(self.placements) >= limit and self._has_room(cursor, look):
                 self.truncated = True
             elif len(self.placements) < limit and not look.blocked and self._place(cursor, look):
-                order.placed(cursor)
+                if self._holds_back:
+                    self._holds_back = False
+                    order.passed_over(cursor)
+                else:
+                    order.placed(cursor)
                 if job == until:
                     return
             elif look.blocked and shape != asked and self._is_enough(cursor, look):
-                self._blocked.pass_over(look, job)
+                self.blocked.pass_over(look, job)
                 self._pass_over(shape, asked)
-            elif self._blocked.defer(cursor.head(), look):
+            elif self.blocked.defer(cursor.head(), look):
                 if job == until:
                     return
                 order.passed_over(cursor)
@@ -270,14 +277,17 @@ class Cycle:
 
         What could still claim room, or have nodes started for it, is not.
         """
-        if len(self.deferrals) < DEFERRALS or self._blocked.may_claim(cursor.queue.priority):
+        if len(self.deferrals) < DEFERRALS or self.blocked.may_claim(cursor.queue.priority):
             return False
         if look.vicinity is not None or self.board.gate.parts(look.options):
             return False
         return not has_offers(look) or len(self.wants) >= DEFERRALS
 
     def _place(self, cursor: Cursor, look: Look) -> bool:
-        """Start the group's next job where it fits best; says whether it fitted anywhere."""
+        """Start the group's next job where it fits best; says whether it fitted anywhere.
+
+        It is held back instead where it does better to wait.
+        """
         if not is_plain(cursor.group.shape):
             return self.gangs.place(cursor, look)
         entity = cursor.group.entity
@@ -290,7 +300,10 @@ class Cycle:
                 continue
             shares = fitting.shares()
             if shares:
-                self.start(cursor, look, option, shares)
+                if at and self._better is not None and self._better.waits(cursor, look, at):
+                    self._holds_back = True
+                else:
+                    self.start(cursor, look, option, shares)
                 return True
             look.note_exhausted(at)
         return False

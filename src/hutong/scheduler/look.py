@@ -22,11 +22,15 @@ NO_ROOM = NoRoom()
 
 
 class Look:
-    """One shape in one cycle. `options` are those that take work now, best first."""
+    """One shape in one cycle. `options` are those that take work now, best first.
+
+    Nobody does better to wait than to take option `none_better` (see `better`).
+    """
 
     __slots__ = (
         "_board", "_fittings", "_growth", "at", "blocked", "blocked_groups", "filtered",
-        "fits_count", "held_by", "match", "options", "outcome", "shape", "told", "vicinity",
+        "fits_count", "held_by", "match", "none_better", "options", "outcome", "shape", "told",
+        "vicinity",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +53,7 @@ class Look:
             self.options = vicinity.options(self.options)
         self._fittings: list[AnyFitting | None] = [None] * len(self.options)
         self.at = 0
+        self.none_better = -1
         self.fits_count = 0
         self.held_by: Holder | None = None
         self.blocked_groups = 0

@@ -156,6 +156,10 @@ class Option:
         """
         return self._score(wait_ms)
 
+    def cost(self) -> int:
+        """What its run costs by all that counts as cost, in micro-CNY."""
+        return self._cost
+
     def candidate(
         self, *, start_ms: int, score: int, tasks_fitting: int, now_ms: int = 0
     ) -> Candidate:

@@ -77,9 +77,10 @@ def _wait(
     cycle: Cycle, group: Group, behind: int
 ) -> tuple[int, str, PoolId, tuple[WaitReason, ...]]:
     """Start, basis, pool and reasons of a job that does not start now."""
-    deferral = next((d for d in cycle.deferrals if d.group == group.name), None)
-    if deferral is None:
+    own = [d for d in cycle.deferrals if d.group == group.name]
+    if not own:
         return _after_full_plan(cycle, group, behind)
+    deferral = next((d for d in own if d.head == PREVIEWED), own[-1])
     start_ms = deferral.start_ms
     if start_ms != UNKNOWN_MS:
         start_ms += behind * deferral.spacing_ms

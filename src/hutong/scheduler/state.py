@@ -17,7 +17,14 @@ from hutong.model.calendar import Booking
 from hutong.model.catalogue import Link
 from hutong.model.classes import bound_of
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
-from hutong.model.reasons import ArrayLimit, BehindOthers, CycleFull, NotConsidered, WaitReason
+from hutong.model.reasons import (
+    ArrayLimit,
+    BehindOthers,
+    CycleFull,
+    NotConsidered,
+    WaitReason,
+    WaitsForBetter,
+)
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import QuotaWindow, Tenant, TenantShare, WindowSums
 from hutong.scheduler.audit import audit
@@ -55,6 +62,7 @@ class SchedulerState:
         self._transfers = self._matcher.transfers
         self._calendar = Calendar()
         self._deferrals: dict[int, Deferral] = {}
+        self._held_back: dict[JobId, Deferral] = {}
         self._bounds: dict[JobId, Bound] = {}
         self._forecast: Forecast | None = None
         self._truncated_at = 0
@@ -315,9 +323,14 @@ class SchedulerState:
         """
         if not plan.truncated:
             self._deferrals.clear()
+            self._held_back.clear()
         self._forecast = None
         self._bounds = {bound.job: bound for bound in plan.bounds}
-        self._deferrals.update({deferral.group: deferral for deferral in plan.deferrals})
+        for deferral in plan.deferrals:
+            if isinstance(deferral.reasons[0], WaitsForBetter):
+                self._held_back[deferral.head] = deferral
+            else:
+                self._deferrals[deferral.group] = deferral
         self._truncated_at = len(plan.placements) if plan.truncated else 0
         self._reserved = {held.job: held.start_ms for held in reversed(plan.reservations)}
         for preemption in plan.preemptions:
@@ -346,6 +359,8 @@ class SchedulerState:
         if entry.available <= 0:
             limit = entry.max_parallel
             return _plain(group.name, job, ArrayLimit(limit) if limit else NotConsidered())
+        if job in self._held_back:
+            return self._held_back[job]
         known = self._deferrals.get(group.name)
         if known is not None:
             return self._bounded(self._behind(known, entry, now_ms), entry, group)

@@ -53,6 +53,7 @@ from hutong.model.reasons.waiting import (
     OverQuota,
     QuotaWindowFull,
     WaitReason,
+    WaitsForBetter,
     WouldDelayReserved,
 )
 
@@ -101,6 +102,7 @@ __all__ = [
     "StartFailed",
     "TimeLimit",
     "WaitReason",
+    "WaitsForBetter",
     "WouldDelayReserved",
 ]
 

@@ -264,6 +264,33 @@ class NeighboursBar(Reason, frozen=True, tag="waiting.affinity"):
         return f"It needs a {self.level} where a job with {self.labels} runs, and none has room."
 
 
+class WaitsForBetter(Reason, frozen=True, tag="waiting.better"):
+    """It could start now, but by its own objective does better to wait for another pool.
+
+    Room on `pool` is kept for it from `start_ms` on. Against a start on `free_pool` now it is
+    expected to end `sooner_ms` earlier and to cost `cheaper_microcny` less; one may be negative.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided", *ENDINGS)
+    pool: str
+    start_ms: int
+    free_pool: str
+    sooner_ms: int
+    cheaper_microcny: int
+
+    def sentence(self) -> str:
+        gains = []
+        if self.sooner_ms > 0:
+            gains.append(f"end {self.sooner_ms / 60_000:.1f} min earlier")
+        if self.cheaper_microcny > 0:
+            gains.append(f"cost {self.cheaper_microcny / 1_000_000:.2f} CNY less")
+        gain = " and ".join(gains) or "do better"
+        return (
+            f"It could start on {self.free_pool} now, but is expected to {gain} "
+            f"on {self.pool} from {_told(self.start_ms)}."
+        )
+
+
 def _told(time_ms: int) -> str:
     """A time in words, in UTC, whole minutes."""
     return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -288,4 +315,5 @@ WaitReason = (
     | NodesStarting
     | Booked
     | NeighboursBar
+    | WaitsForBetter
 )
