@@ -207,13 +207,6 @@ class Ledger:
             for rule in _covering(rules, amounts)
         )
 
-    def borrowing(self, entity: Entity) -> bool:
-        """Whether a tenant holds more than one of its own guarantees."""
-        return any(
-            rule.guaranteed is not None and self.used(rule) > rule.guaranteed
-            for rule in entity.rules
-        )
-
     def reclaim(self, running: Running) -> None:
         """Account that an attempt is to be stopped: what follows in the cycle counts without it."""
         entity = self._tenants.find(running.attempt.tenant)

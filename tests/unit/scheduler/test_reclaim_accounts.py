@@ -154,5 +154,3 @@ def test_a_standing_names_who_lends_and_who_borrows() -> None:
     assert [(part.tenant, part.amount) for part in lent.lent_to] == [("b", 4_000), ("c", 2_000)]
     (borrowed,) = bank.world.state.tenant_share(TenantId("b"), now_ms).rules
     assert [(part.tenant, part.amount) for part in borrowed.borrowed_from] == [("owner", 10_000)]
-    assert bank.ledger().borrowing(bank.entity("b"))
-    assert not bank.ledger().borrowing(bank.entity("owner"))

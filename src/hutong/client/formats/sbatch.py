@@ -40,7 +40,6 @@ LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prun", "aprun", "
 
 _PRIORITIES = {"best_effort": BEST_EFFORT, "besteffort": BEST_EFFORT}
 _RELATIVE_FILE = re.compile(r"(?:\./)?[\w-][\w.-]*(?:/[\w.-]+)*\.(?:py|sh|R|r|jl|ipynb|m|pl)")
-_MACHINES = re.compile(r"\bSLURM_(?:NNODES|JOB_NUM_NODES)\b")
 _KINDS = {kind.value: kind for kind in DependencyKind}
 
 
