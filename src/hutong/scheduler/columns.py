@@ -137,8 +137,13 @@ class Slots:
         self.size += 1
         return self.size - 1
 
+    def remove(self, slots: list[int]) -> None:
+        """Give slots back. A slot in use has a row of at least 0."""
+        self.row[slots] = -1
+        self.holes += slots
+
     def live(self) -> Rows:
-        """The numbers of the slots in use: those with a row of at least 0."""
+        """The numbers of the slots in use."""
         return np.flatnonzero(self.row[: self.size] >= 0)
 
     def _grow(self) -> None:
@@ -248,23 +253,16 @@ class PoolColumns:
         )  # fmt: skip
 
     def give(self, slots: list[int]) -> None:
-        """Account that what some slots hold is gone, on columns of one's own."""
+        """Account that what some slots hold is gone; the slots stay, for those who share them."""
         self.version += 1
         self.growth += 1
-        of = self.slots
-        active().accounts.give(
-            self.node, self.chips, of.table, of.marks, of.chips, np.array(slots, np.int64)
-        )
+        of, at = self.slots, np.array(slots, np.int64)
+        active().accounts.give(self.node, self.chips, of.table, of.marks, of.chips, at)
 
     def release(self, slots: list[int]) -> None:
         """Give back what some slots hold, and the slots."""
-        self.version += 1
-        self.growth += 1
-        of = self.slots
-        active().accounts.release(
-            self.node, self.chips, of.table, of.marks, of.chips, np.array(slots, np.int64)
-        )
-        of.holes += slots
+        self.give(slots)
+        self.slots.remove(slots)
 
     def free_together(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that are free on the ready nodes together."""

@@ -23,7 +23,6 @@ def warm() -> None:
     columns.take(0, need, 1)
     same = np.zeros(layout.SLOT_ROW, np.int64)
     columns.account(need, [0, 1, columns.slots.add()], np.zeros((0, 0), np.int16), same, 0)
-    columns.copy().give([0])
     columns.release([0])
     index = Index(columns)
     vector = vector_for(need, 2, 1, columns)

@@ -122,13 +122,3 @@ def give(
         else:
             node[row, DEBT] -= milli - table[SLOT_WHOLE, slot] * WHOLE_MILLI
             node[row, WHOLE] += table[SLOT_WHOLE, slot]
-
-
-@kernel
-def release(
-    node: Ints, chips: Small, table: Ints, marks: Tiny, held: Small, slots: Ints
-) -> None:  # fmt: skip
-    """Give back what some slots hold, and let go of the slots."""
-    give(node, chips, table, marks, held, slots)
-    for at in range(slots.shape[0]):
-        table[SLOT_ROW, slots[at]] = -1
