@@ -23,7 +23,6 @@ from hutong.scheduler.fit import (
     capacity,
     pack,
     pack_rows,
-    vector_for,
 )
 from hutong.scheduler.gang_layout import fitting
 from hutong.scheduler.kernels import layout
@@ -147,7 +146,7 @@ class Fitting:
     """
 
     __slots__ = (
-        "_allowed", "_end_ms", "_fence", "_in_order", "_lane", "_need", "_option", "_tasks",
+        "_allowed", "_end_ms", "_fence", "_in_order", "_lane", "_need", "_option", "_roomy", "_tasks",
         "exhausted", "fits_count", "held_by", "lasting",
     )  # fmt: skip
 
@@ -164,6 +163,7 @@ class Fitting:
         self.exhausted = False
         self.lasting = False
         self.fits_count = 0
+        self._roomy = False
         self.held_by: Holder | None = None
 
     def shares(self) -> Sequence[Share]:
@@ -245,19 +245,23 @@ class Fitting:
             return ()
         index = lane.index
         held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
-        if need.chips and not held:
+        if not self._roomy:
+            self.fits_count = index.fitting(self._need)
+        self._roomy = self.fits_count >= tasks
+        if self._roomy and need.chips and not held:
             shares = index.spread(self._need, tasks, NO_MASK)
             if shares:
                 return shares
+            self.fits_count = index.fitting(self._need)
+        self._roomy = False
         # What bars a node to the whole gang may leave room for a part of it: no mask here.
-        rows, holds = index.gather(self._need, NO_MASK)
-        self.fits_count = min(int(holds.sum()), tasks)
         if self.fits_count < tasks:
             self.lasting = not lane.owned
             if self.lasting:
                 remember(lane.live, key, (lane.live.growth, self.fits_count))
             return ()
         self.lasting = False
+        rows, holds = index.gather(self._need, NO_MASK)
         if not held:
             return pack_rows(rows, holds, tasks, lane.live.codes)
         by_row = np.zeros(len(lane.columns.ids), np.int64)
@@ -426,7 +430,7 @@ def vector_of(option: Option, tasks: int) -> Ints:
     """The need of a gang as the kernels take it, kept with the option."""
     known = option.vector
     if known is None or known[layout.NEED_TASKS] != tasks:
-        known = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
+        known = np.array(option.places(tasks), np.int64)
         option.vector = known
     return known
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from hutong.model.job import Layout
 from hutong.scheduler.columns import Ints, Need, PoolColumns
-from hutong.scheduler.fit import Room, Share, capacity, vector_for
+from hutong.scheduler.fit import Room, Share, capacity
 from hutong.scheduler.gang_layout import Lies, fitting, lay
 from hutong.scheduler.match import Option
 from hutong.scheduler.reserve import Holder
@@ -100,7 +100,7 @@ class NearFitting(LaidFitting):
     def _tightest(self) -> int:
         lane, option, tasks = self._lane, self._option, self._tasks
         assert option.near is not None
-        vector = vector_for(option.need, tasks, option.tasks_per_node, option.columns)
+        vector = np.array(option.places(tasks), np.int64)
         held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
         barred = [hold.rows[hold.left(option.need, tasks) < tasks] for hold in held]
         for liked in option.near.rows_by_liking():

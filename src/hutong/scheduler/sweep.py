@@ -134,12 +134,10 @@ class Sweep:
         for pool in changed:
             self._tables[pool] = Table()
         for number, (shape, known) in enumerate(zip(shapes.at, self._shapes, strict=False)):
+            if known is not None:
+                self._rows[number] = [row for row in self._rows[number] if row[0] not in changed]
             if shape is known:
-                kept = [row for row in self._rows[number] if row[0] not in changed]
-                self._rows[number] = kept
                 self._take(number, shape, matcher, profile)
-            elif known is not None:
-                self._drop(number)
 
     def _drop(self, number: int) -> None:
         """Forget the rows of a number: its shape is unknown, and so open."""
