@@ -70,6 +70,8 @@ class Better:
             if not look.fitting(position).exhausted:
                 of_all = False  # a quota of this tenant is in the way
                 continue
+            if option.score >= limit:
+                continue
             last_ms = min(latest_ms, option.latest_ms)
             bound_ms = lower_bound_ms(self._board, option, look.shape.tasks)
             if bound_ms is None or self._score(look, option, bound_ms) >= limit:

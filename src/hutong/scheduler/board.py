@@ -146,8 +146,8 @@ class Fitting:
     """
 
     __slots__ = (
-        "_allowed", "_end_ms", "_fence", "_in_order", "_lane", "_need", "_option", "_roomy", "_tasks",
-        "exhausted", "fits_count", "held_by", "lasting",
+        "_allowed", "_end_ms", "_fence", "_in_order", "_lane", "_need", "_option", "_roomy",
+        "_tasks", "exhausted", "fits_count", "held_by", "lasting",
     )  # fmt: skip
 
     def __init__(self, board: "Board", option: Option, tasks: int) -> None:
@@ -245,22 +245,24 @@ class Fitting:
             return ()
         index = lane.index
         held = [hold for hold in lane.holds if self._end_ms > hold.start_ms]
-        if not self._roomy:
-            self.fits_count = index.fitting(self._need)
-        self._roomy = self.fits_count >= tasks
-        if self._roomy and need.chips and not held:
+        whole = bool(need.chips) and not held
+        if whole and self._roomy:  # it fitted last time
             shares = index.spread(self._need, tasks, NO_MASK)
             if shares:
                 return shares
-            self.fits_count = index.fitting(self._need)
-        self._roomy = False
         # What bars a node to the whole gang may leave room for a part of it: no mask here.
+        self.fits_count = index.fitting(self._need)
+        self._roomy = self.fits_count >= tasks
         if self.fits_count < tasks:
             self.lasting = not lane.owned
             if self.lasting:
                 remember(lane.live, key, (lane.live.growth, self.fits_count))
             return ()
         self.lasting = False
+        if whole:
+            shares = index.spread(self._need, tasks, NO_MASK)
+            if shares:
+                return shares
         rows, holds = index.gather(self._need, NO_MASK)
         if not held:
             return pack_rows(rows, holds, tasks, lane.live.codes)
