@@ -41,15 +41,19 @@ class Lane:
 
     __slots__ = (
         "_gate", "_index", "_kept", "added", "ahead", "closed_by", "columns", "evicted", "free",
-        "free_version", "guesses", "holds", "live", "outlook", "owned", "rough", "trail",
+        "free_version", "guesses", "holds", "index_of", "live", "outlook", "owned", "rough",
+        "trail",
     )  # fmt: skip
 
-    def __init__(self, columns: PoolColumns, gate: Gate) -> None:
+    def __init__(
+        self, columns: PoolColumns, gate: Gate, index_of: Callable[[PoolColumns], Index] = Index
+    ) -> None:
         self._gate = gate
         self._kept: Reserved | None = None
         self.live = columns
         self.columns = columns
         self._index: Index | None = None
+        self.index_of: Callable[[PoolColumns], Index] = index_of
         self.owned = False
         self.holds: list[Hold] = list(gate.holds_on(columns))
         self.added: AddedShares | None = None
@@ -67,7 +71,7 @@ class Lane:
     def index(self) -> Index:
         """The index of the pool as the cycle leaves it so far."""
         if self._index is None:
-            self._index = Index(self.columns)
+            self._index = self.index_of(self.columns)
         return self._index
 
     def own(self) -> Index:
@@ -304,12 +308,13 @@ class Board:
         self.in_order = in_order
         self._lanes: dict[int, Lane] = {}
         self.sweep: Sweep | None = None
+        self.index_of: Callable[[PoolColumns], Index] = Index
 
     def lane(self, columns: PoolColumns) -> Lane:
         """The lane of one of the state's pools."""
         lane = self._lanes.get(columns.index)
         if lane is None:
-            lane = self._lanes[columns.index] = Lane(columns, self.gate)
+            lane = self._lanes[columns.index] = Lane(columns, self.gate, self.index_of)
         return lane
 
     def first_guess(

@@ -25,6 +25,7 @@ from hutong.scheduler.demand import Group, Queue, Shapes
 from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
+from hutong.scheduler.fragment import FragmentIndex, Typical
 from hutong.scheduler.gang import Gangs, Piece, Turn
 from hutong.scheduler.gang_resize import Resizes
 from hutong.scheduler.look import Look
@@ -79,6 +80,9 @@ class Cycle:
         self.board = Board(
             snapshot.now_ms, snapshot.calendar, in_order=profile.backfill == "conservative"
         )
+        if profile.fit == "fragmentation":
+            typical = Typical(snapshot, profile)
+            self.board.index_of = lambda columns: FragmentIndex(columns, typical)
         self.ledger = Ledger(snapshot.tenants, snapshot.supply.total)
         self.placements: list[Placement] = []
         self.preemptions: list[Preemption] = []

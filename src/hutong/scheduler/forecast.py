@@ -40,7 +40,7 @@ class Forecast:
         for rank, queues in enumerate(ranks):
             counts = np.zeros(len(shapes), np.int64)
             for queue in queues:
-                _count(queue, counts)
+                count_elements(queue, counts)
             for number in np.flatnonzero(counts).tolist():
                 if number not in likes:
                     likes[number] = self._liked(number)
@@ -102,7 +102,7 @@ class Forecast:
             self._board.lane(option.columns).ahead = ahead.tolist()
 
 
-def _count(queue: Queue, counts: Ints) -> None:
+def count_elements(queue: Queue, counts: Ints) -> None:
     """Add the elements of a queue to `counts` by their shapes."""
     for block in queue.blocks:
         shapes = np.frombuffer(block.shapes, np.int32)

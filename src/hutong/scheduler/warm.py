@@ -11,7 +11,7 @@ from hutong.model.supply import Node, Pool
 from hutong.scheduler.added import AddedShares
 from hutong.scheduler.columns import PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, Index, pack, vector_for
-from hutong.scheduler.kernels import layout, load
+from hutong.scheduler.kernels import active, layout, load
 
 
 def warm() -> None:
@@ -34,6 +34,13 @@ def warm() -> None:
     index.sweep(
         vector.reshape(1, -1), np.zeros(1, np.int32), np.zeros(1, np.bool_), np.zeros(1, np.bool_)
     )
+    least = active().fragments
+    needs, rises = vector.reshape(1, -1), np.zeros(2, np.int64)
+    least.note_rises(
+        columns.node, columns.chips, np.zeros((4, 5), np.int32), vector, needs,
+        np.ones(1, np.int64), np.zeros(2, np.int64), np.arange(2), rises,
+    )  # fmt: skip
+    least.least(columns.node, np.zeros((4, 5), np.int32), vector, NO_MASK, rises)
     pack(np.ones(2, np.int64), 2, columns.domains)
 
 

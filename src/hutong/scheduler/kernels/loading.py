@@ -7,9 +7,11 @@ import zlib
 from types import ModuleType
 from typing import Any
 
-from hutong.scheduler.kernels import accounts, gangs, layout, marks, nodes
+from hutong.scheduler.kernels import accounts, fragments, gangs, layout, marks, nodes
 
-_MODULES: dict[str, ModuleType] = {"nodes": nodes, "gangs": gangs, "accounts": accounts}
+_MODULES: dict[str, ModuleType] = {
+    "nodes": nodes, "gangs": gangs, "accounts": accounts, "fragments": fragments,
+}  # fmt: skip
 """In the order in which they build on each other."""
 
 
@@ -21,6 +23,7 @@ class Kernels:
         self.nodes = modules["nodes"]
         self.gangs = modules["gangs"]
         self.accounts = modules["accounts"]
+        self.fragments = modules["fragments"]
 
 
 _PLAIN = Kernels(_MODULES, compiled=False)
