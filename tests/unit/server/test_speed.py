@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +14,9 @@ from tests.unit.scheduler.worlds import World
 
 
 @pytest.fixture(autouse=True)
-def plain_again() -> object:
+def plain() -> Iterator[None]:
+    """As in a new process: tests of large hubs take up the compiled ones."""
+    kernels.unload()
     yield
     kernels.unload()
 
