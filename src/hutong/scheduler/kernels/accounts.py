@@ -36,12 +36,17 @@ from hutong.scheduler.kernels.nodes import renew_chips, take
 
 
 @kernel
-def is_there(chips: Small, row: int, known: Small, at: int) -> bool:
-    """Whether the chips that a share is known to hold have room for it; not where it holds none."""
+def is_there(chips: Small, need: Ints, row: int, known: Small, at: int) -> bool:
+    """Whether each chip that a share is known to hold is there, and has room for a task's part.
+
+    Where several tasks hold a chip that shrank, less than nothing is left of it. A share that holds
+    no chips is not there.
+    """
     some = False
+    part = need[NEED_MILLI] if need[NEED_CHIPS] == 0 else WHOLE_MILLI
     for chip in range(known.shape[1]):
         if known[at, chip] > 0:
-            if chip >= chips.shape[1] or chips[row, chip] < known[at, chip]:
+            if chip >= chips.shape[1] or chips[row, chip] < part:
                 return False
             some = True
     return some
@@ -83,7 +88,7 @@ def account(
         row = shares[at * SHARE_PLACES + SHARE_ROW]
         tasks = shares[at * SHARE_PLACES + SHARE_TASKS]
         slot = shares[at * SHARE_PLACES + SHARE_SLOT]
-        if known.shape[0] > 0 and is_there(chips, row, known, at):
+        if known.shape[0] > 0 and is_there(chips, need, row, known, at):
             whole = retake(node, chips, need, row, tasks, known, held, at, slot)
         else:
             whole = take(node, chips, need, row, tasks, held, slot)
