@@ -310,6 +310,7 @@ class Cycle:
                     self.start(cursor, look, option, shares)
                 return True
             look.note_exhausted(at)
+        look.settle()
         return False
 
     def _has_room(self, cursor: Cursor, look: Look) -> bool:
@@ -326,6 +327,7 @@ class Cycle:
             if fitting.shares():
                 return True
             look.note_exhausted(at)
+        look.settle()
         return False
 
     def start(

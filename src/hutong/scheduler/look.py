@@ -80,6 +80,10 @@ class Look:
         fitting = self.fitting(index)
         self.fits_count = max(self.fits_count, fitting.fits_count)
         self.held_by = self.held_by or fitting.held_by
+        self.settle()
+
+    def settle(self) -> None:
+        """See whether any option is left; with the last one the shape is blocked."""
         while self.at < len(self.options):
             known = self._fittings[self.at]
             if known is None or not known.exhausted:
