@@ -32,11 +32,13 @@ UNFIT = 2**62
 
 
 @kernel
-def fragmentation(cpu: int, mem: int, shares: int, left: Ints, typical: Ints, weights: Ints) -> int:
+def fragmentation(
+    cpu: int, mem: int, shares: int, closed: int, left: Ints, typical: Ints, weights: Ints
+) -> int:  # fmt: skip
     """How much of what is left of a node's chips typical tasks could not use, by their weights.
 
     `shares` are the shares of attempts on it: tasks that want a node to themselves use none with
-    any.
+    any. Nobody uses one where `closed` is not 0.
     """
     total, whole, most = 0, 0, 0
     for chip in range(left.shape[0]):
@@ -79,28 +81,29 @@ def rise(
     """
     for chip in range(left.shape[0]):
         left[chip] = chips[row, chip]
-    cpu, mem, tasks = node[row, CPU], node[row, MEM], need[NEED_TASKS]
-    shares = node[row, SHARES]
-    before = fragmentation(cpu, mem, shares, left, typical, weights)
-    milli, missing = need[NEED_MILLI], need[NEED_CHIPS] * tasks
-    if missing > 0:
-        for chip in range(left.shape[0]):
-            if missing > 0 and left[chip] == WHOLE_MILLI:
-                left[chip] = 0
-                missing -= 1
-    elif milli > 0:
-        for _ in range(tasks):
-            best = -1
-            for chip in range(left.shape[0]):
-                if left[chip] >= milli and (best < 0 or left[chip] < left[best]):
-                    best = chip
-            if best >= 0:
-                left[best] -= milli
-    cpu -= need[NEED_CPU] * tasks
-    mem -= need[NEED_MEM] * tasks
-    if need[NEED_EXCLUSIVE]:
-        return int(left.sum() * weights.sum() - before)
-    return int(fragmentation(cpu, mem, shares + 1, left, typical, weights) - before)
+    cpu, mem, shares = node[row, CPU], node[row, MEM], node[row, SHARES]
+    tasks, least = need[NEED_TASKS], need[NEED_MILLI]
+    missing = tasks if least > 0 else 0
+    if need[NEED_CHIPS] > 0:
+        missing, least = need[NEED_CHIPS] * tasks, WHOLE_MILLI
+    closed = 0
+    before, found = 0, 0
+    for turn in range(2):  # one call, so that it is compiled into this once
+        before = found
+        found = fragmentation(cpu, mem, shares, closed, left, typical, weights)
+        if turn == 0:
+            for _ in range(missing):
+                best = -1
+                for chip in range(left.shape[0]):
+                    if left[chip] >= least and (best < 0 or left[chip] < left[best]):
+                        best = chip
+                if best >= 0:
+                    left[best] -= least
+            cpu -= need[NEED_CPU] * tasks
+            mem -= need[NEED_MEM] * tasks
+            shares += 1
+            closed = need[NEED_EXCLUSIVE]
+    return int(found - before)
 
 
 @kernel
