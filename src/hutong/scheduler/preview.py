@@ -50,6 +50,7 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     bounded = msgspec.structs.replace(profile, placements_count=placements_count)
     cycle = Cycle(snapshot, bounded, shapes)
     cycle.run_for(queue, PREVIEWED)
+    cycle.scale()
     cycle.board.gate.let(queue.entity.id)
     look = cycle.look(shape)
     pools = _places(snapshot.supply, look, cycle)
