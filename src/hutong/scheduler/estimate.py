@@ -8,12 +8,9 @@ once in the time the job itself runs. Honest, but rough.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from hutong.model.reasons import OverQuota, QuotaWindowFull
 from hutong.scheduler.board import Board
 from hutong.scheduler.claim import Claim
-from hutong.scheduler.columns import Ints, PoolColumns
 from hutong.scheduler.match import Option
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.quota import Rule, amounts_of
@@ -66,60 +63,6 @@ def rough_start(board: Board, option: Option, tasks: int) -> Start:
             turns = max(turns, -(-(want - have - later) // max(total, 1)))
     start_ms = max(last_ms, board.now_ms) + turns * option.run_ms
     return Start(min(start_ms, NEVER_MS), worse(outlook.basis_of(len(outlook)), option.basis))
-
-
-class Wants(NamedTuple):
-    """Gangs that wait for one pool, in columns: what each takes whole, how long it runs there, and
-    what that rests on as a position in `BASES`."""
-
-    cpu: Ints
-    mem: Ints
-    milli: Ints
-    run_ms: Ints
-    basis: Ints
-
-
-def rough_starts(board: Board, columns: PoolColumns, wants: Wants) -> tuple[Ints, Ints]:
-    """The same as `rough_start` for whole columns of gangs: starts, and positions in `BASES`.
-
-    Each gang stands behind what the board has noted ahead on the pool; where they wait for each
-    other, add what comes before to the wants.
-    """
-    outlook, free = board.rough_outlook(columns), board.free(columns)
-    ahead = board.lane(columns).ahead
-    wanted = [want + more for want, more in zip(wants[:3], ahead, strict=True)]
-    counts = np.maximum(outlook.counts_until(free, wanted), 1)
-    known = counts <= len(outlook)
-    starts = np.zeros(len(counts), np.int64)
-    bases = np.zeros(len(counts), np.int64)
-    if len(outlook):
-        ends = outlook.times[np.minimum(counts, len(outlook)) - 1]
-        upto = outlook.times.searchsorted(ends, side="right")
-        starts = np.maximum(ends, board.now_ms)
-        bases = outlook.bases[upto - 1].astype(np.int64)
-    last_ms = int(outlook.times[-1]) if len(outlook) else board.now_ms
-    nodes = len(columns.ids)
-    whole = (columns.cpu_total * nodes, columns.mem_total * nodes, int(columns.caps.sum()) * nodes)
-    turns = np.zeros(len(counts), np.int64)
-    for have, later, want, total in zip(free, outlook.freed_in_all(), wanted, whole, strict=True):
-        turns = np.maximum(turns, np.where(want > 0, -(-(want - have - later) // max(total, 1)), 0))
-    # No product beyond 64 bits: what takes longer than time itself starts never.
-    longest = NEVER_MS // np.maximum(turns, 1)
-    beyond = max(last_ms, board.now_ms) + turns * np.minimum(wants.run_ms, longest)
-    starts = np.where(known, starts, np.minimum(beyond, NEVER_MS))
-    bases = np.where(known, bases, np.maximum(bases, wants.basis))
-    return starts, bases
-
-
-def lower_bounds_ms(board: Board, columns: PoolColumns, wants: Wants) -> Ints:
-    """The same as `lower_bound_ms` for whole columns of gangs; `NEVER_MS` where one never fits."""
-    outlook = board.outlook(columns)
-    counts = outlook.counts_until(board.free(columns), wants[:3])
-    starts = np.full(len(counts), board.now_ms, np.int64)
-    if len(outlook):
-        ends = outlook.times[np.clip(counts, 1, len(outlook)) - 1]
-        starts = np.where(counts > 0, np.maximum(ends, board.now_ms), starts)
-    return np.where(counts > len(outlook), NEVER_MS, starts)
 
 
 def lower_bound_ms(board: Board, option: Option, tasks: int) -> int | None:

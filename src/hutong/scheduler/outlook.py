@@ -9,7 +9,6 @@ twice. An `Outlook` is that order at a time, with what is late or stopping moved
 expected, what the cycle itself has placed put in, and running sums of what comes free.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -217,15 +216,6 @@ class Outlook:
         if milli > free_milli and milli > 0:
             count = max(count, int(self._freed[2].searchsorted(milli - free_milli)) + 1)
         return count
-
-    def counts_until(self, free: tuple[int, int, int], wanted: Sequence[Ints]) -> Ints:
-        """The same for whole columns of wants: CPU, memory and thousandths of chips."""
-        counts: Ints = np.zeros(len(wanted[0]), np.int64)
-        for freed, have, want in zip(self._freed, free, wanted, strict=True):
-            missing = np.where(want > 0, want - have, 0)
-            found = freed.searchsorted(missing) + 1
-            counts = np.maximum(counts, np.where(missing > 0, found, 0))
-        return counts
 
     def freed_in_all(self) -> tuple[int, int, int]:
         """CPU, memory and thousandths of chips that all of them together give back."""
