@@ -51,7 +51,7 @@ from hutong.scheduler.vicinity import Vicinity
 SWEEP_EVERY = 128
 """After so many shapes blocked one by one a sweep looks for others that are."""
 
-EXPLAINED = 256
+EXPLAINED = 128
 """So many placements of a cycle are compared with the other pools, the first in the order."""
 
 DEFERRALS = 64
@@ -295,12 +295,11 @@ class Cycle:
         if not is_plain(cursor.group.shape):
             return self.gangs.place(cursor, look)
         entity = cursor.group.entity
-        for at in range(look.at, len(look.options)):
-            fitting = look.fitting(at)
-            if fitting.exhausted:
-                continue
-            option = look.options[at]
-            if entity.limits and self.ledger.over_quota(entity, option.claim):
+        for at in look.left():
+            fitting, option = look.fitting(at), look.options[at]
+            if fitting.exhausted or (
+                entity.limits and self.ledger.over_quota(entity, option.claim)
+            ):
                 continue
             shares = fitting.shares()
             if shares:

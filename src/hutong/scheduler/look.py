@@ -28,7 +28,7 @@ class Look:
     """
 
     __slots__ = (
-        "_board", "_fittings", "_growth", "at", "blocked", "blocked_groups", "filtered",
+        "_board", "_fittings", "_growth", "_left", "at", "blocked", "blocked_groups", "filtered",
         "fits_count", "held_by", "match", "none_better", "options", "outcome", "shape", "told",
         "vicinity",
     )  # fmt: skip
@@ -57,11 +57,25 @@ class Look:
         self.fits_count = 0
         self.held_by: Holder | None = None
         self.blocked_groups = 0
+        self._left: list[int] | None = None
         self.told: tuple[Option, PlaceReason, tuple[Candidate, ...]] | None = None
         self.outcome: Outcome | None = None
         self.blocked = not self.options
         if self.options and match.unfit_at == supply.growth and shape.deadline_ms <= 0:
             self.blocked, self.fits_count = True, match.unfit_count
+
+    def left(self) -> list[int]:
+        """The positions of the options that may still have room, best first."""
+        if self._left is None:
+            sweep, board = self._board.sweep, self._board
+            if sweep is not None:
+                for index, option in enumerate(self.options):
+                    if self._fittings[index] is None and sweep.is_out(board, option):
+                        self._fittings[index] = NO_ROOM
+            self._left = list(range(len(self.options)))
+        fittings = self._fittings
+        self._left = [at for at in self._left if (f := fittings[at]) is None or not f.exhausted]
+        return self._left
 
     def fitting(self, index: int) -> AnyFitting:
         """How an option fares."""
@@ -99,6 +113,7 @@ class Look:
         self.filtered = {**self.filtered, GROUPS: left_out}
         self.options = options
         self._fittings = [None] * len(options)
+        self._left = None
         self.blocked = self.blocked or not options
 
     def fits_now(self, option: Option) -> int:

@@ -322,16 +322,12 @@ def holds(node: Ints, chips: Small, need: Ints, row: int) -> int:
 
 
 @kernel
-def bound(count: Codes, need: Ints) -> int:
-    """No more tasks fit than this, by whole chips alone."""
-    last = count.shape[2] - 1
+def bound(by_whole: Ints, need: Ints) -> int:
+    """No more tasks fit than this where `by_whole[w]` rows have `w` whole chips."""
     chips, most = need[NEED_CHIPS], need[NEED_PER_NODE]
     found = 0
-    for whole in range(chips, count.shape[1] // STEPS):
-        rows = 0
-        for step in range(STEPS):
-            rows += count[0, whole * STEPS + step, last]
-        found += rows * (min(whole // chips, most) if chips > 0 else most)
+    for whole in range(chips, by_whole.shape[0]):
+        found += by_whole[whole] * (min(whole // chips, most) if chips > 0 else most)
     return min(int(found), int(need[NEED_TASKS]))
 
 
@@ -378,13 +374,18 @@ def sweep(
     A need of whose number it is known already that it may fit somewhere is not looked at.
     """
     anywhere = np.zeros(0, np.bool_)
+    last = count.shape[2] - 1
+    by_whole = np.zeros(count.shape[1] // STEPS, np.int64)
+    for wanted in range(count.shape[1]):
+        by_whole[wanted // STEPS] += count[0, wanted, last]
     for at in range(needs.shape[0]):
         number = numbers[at]
         if number < 0 or maybe[number]:
             continue
         need = needs[at]
         if need[NEED_TASKS] > 1:
-            found = bound(count, need) >= need[NEED_TASKS]
+            found = bound(by_whole, need) >= need[NEED_TASKS]
+            found = found and fitting(node, chips, where, need) >= need[NEED_TASKS]
         else:
             found = tightest(node, chips, where, count, need, anywhere) >= 0
         maybe[number] = found
