@@ -161,7 +161,7 @@ class Fitting:
         self._option = option
         self._tasks = tasks
         self._end_ms = board.now_ms + option.ready_ms + option.bound_ms
-        self._need = vector_of(option, tasks)
+        self._need = gang_vector(option, tasks)
         self._allowed: Mask = NO_MASK
         self._fence: PoolFence | None = None
         self.exhausted = False
@@ -332,7 +332,7 @@ class Board:
         """How many tasks of a gang an option's pool holds now, reservations apart, at most all."""
         lane = self.lane(option.columns)
         if not option.laid:
-            return lane.index.fitting(vector_of(option, tasks))
+            return lane.index.fitting(gang_vector(option, tasks))
         key = (option.need, tasks, option.within)
         kept = not lane.owned and option.near is None
         known = lane.live.memo.get(key) if kept else None
@@ -433,7 +433,7 @@ class Board:
         return kept
 
 
-def vector_of(option: Option, tasks: int) -> Ints:
+def gang_vector(option: Option, tasks: int) -> Ints:
     """The need of a gang as the kernels take it, kept with the option."""
     known = option.vector
     if known is None or known[layout.NEED_TASKS] != tasks:

@@ -294,6 +294,24 @@ class Cycle:
         """
         if not is_plain(cursor.group.shape):
             return self.gangs.place(cursor, look)
+        found = self._find(cursor, look)
+        if found is None:
+            return False
+        at, shares = found
+        if at and self._better is not None and self._better.waits(cursor, look, at):
+            self._holds_back = True
+        else:
+            self.start(cursor, look, look.options[at], shares)
+        return True
+
+    def _has_room(self, cursor: Cursor, look: Look) -> bool:
+        """Whether the next job of a queue could start, if the plan were not full."""
+        if look.blocked or not is_plain(cursor.group.shape):
+            return not look.blocked
+        return self._find(cursor, look) is not None
+
+    def _find(self, cursor: Cursor, look: Look) -> tuple[int, Sequence[Share]] | None:
+        """The first option with room that quotas allow, by its position, and where on it."""
         entity = cursor.group.entity
         for at in look.left():
             fitting, option = look.fitting(at), look.options[at]
@@ -303,31 +321,10 @@ class Cycle:
                 continue
             shares = fitting.shares()
             if shares:
-                if at and self._better is not None and self._better.waits(cursor, look, at):
-                    self._holds_back = True
-                else:
-                    self.start(cursor, look, option, shares)
-                return True
+                return at, shares
             look.note_exhausted(at)
         look.settle()
-        return False
-
-    def _has_room(self, cursor: Cursor, look: Look) -> bool:
-        """Whether the next job of a queue could start, if the plan were not full."""
-        if look.blocked or not is_plain(cursor.group.shape):
-            return not look.blocked
-        entity = cursor.group.entity
-        for at in range(look.at, len(look.options)):
-            fitting, option = look.fitting(at), look.options[at]
-            if fitting.exhausted or (
-                entity.limits and self.ledger.over_quota(entity, option.claim)
-            ):
-                continue
-            if fitting.shares():
-                return True
-            look.note_exhausted(at)
-        look.settle()
-        return False
+        return None
 
     def start(
         self, turn: Turn, look: Look, option: Option, shares: Sequence[Share],

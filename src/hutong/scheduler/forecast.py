@@ -13,7 +13,7 @@ from hutong.model.reasons import BehindOthers, OverQuota, WaitReason
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Ints
 from hutong.scheduler.demand import Entry, Queue
-from hutong.scheduler.estimate import UNKNOWN_MS, Start, rough_start
+from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.ledger import Ledger
 from hutong.scheduler.look import Look
@@ -81,16 +81,13 @@ class Forecast:
         part = (queue.elements_before(entry), max(queue.elements, 1))
         self._set_ahead(rank, part, look)
         outcome = waiting_outcome(look, {}, board, profile)
-        best = look.options[outcome.at]
-        start: Start = rough_start(board, best, group.shape.tasks)
         look.blocked = True
-        for fits in [look.fits_now(option) for option in look.options[: profile.candidates_count]]:
-            look.fits_count = max(look.fits_count, fits)
         reasons: tuple[WaitReason, ...] = waits_for(look, overs, None, ahead=0, outcome=outcome)
         if ahead := queue.before(entry):
             reasons = (*reasons, BehindOthers(ahead))
         explanation = Explanation(look.filtered, outcome.candidates, share_milli)
-        return Deferral(group.name, entry.job, reasons, start.start_ms, start.basis, explanation)
+        start_ms, basis = outcome.start
+        return Deferral(group.name, entry.job, reasons, start_ms, basis, explanation)
 
     def _set_ahead(self, rank: int, part: tuple[int, int], look: Look) -> None:
         """Say on the board what comes before a job on the pools that it could use."""

@@ -57,7 +57,7 @@ class Look:
         self.fits_count = 0
         self.held_by: Holder | None = None
         self.blocked_groups = 0
-        self._left: list[int] | None = None
+        self._left = list(range(len(self.options)))
         self.told: tuple[Option, PlaceReason, tuple[Candidate, ...]] | None = None
         self.outcome: Outcome | None = None
         self.blocked = not self.options
@@ -66,13 +66,6 @@ class Look:
 
     def left(self) -> list[int]:
         """The positions of the options that may still have room, best first."""
-        if self._left is None:
-            sweep, board = self._board.sweep, self._board
-            if sweep is not None:
-                for index, option in enumerate(self.options):
-                    if self._fittings[index] is None and sweep.is_out(board, option):
-                        self._fittings[index] = NO_ROOM
-            self._left = list(range(len(self.options)))
         fittings = self._fittings
         self._left = [at for at in self._left if (f := fittings[at]) is None or not f.exhausted]
         return self._left
@@ -113,7 +106,7 @@ class Look:
         self.filtered = {**self.filtered, GROUPS: left_out}
         self.options = options
         self._fittings = [None] * len(options)
-        self._left = None
+        self._left = list(range(len(options)))
         self.blocked = self.blocked or not options
 
     def fits_now(self, option: Option) -> int:

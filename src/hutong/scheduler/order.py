@@ -317,10 +317,6 @@ class ClassOrder:
         """Look no more at jobs like the next one of the queue just peeked at."""
         self._renew(cursor, left=cursor.drop_shape(), charged=False)
 
-    def remove(self, cursor: Cursor) -> None:
-        """Look at the queue just peeked at no more."""
-        self._renew(cursor, left=False, charged=False)
-
     def _renew(self, cursor: Cursor, *, left: bool, charged: bool) -> None:
         leaf = self._leaf
         assert leaf is not None
