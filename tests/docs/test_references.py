@@ -27,7 +27,7 @@ from hutong.server.endpoint import Endpoint
 from hutong.server.endpoints import ENDPOINTS
 from hutong.server.metrics import DOCUMENTED
 from hutong.server.openapi import codes_of, openapi
-from hutong.sim.nature import LINE as SIMULATOR_LINE
+from hutong.sim.machines.nature import LINE as SIMULATOR_LINE
 from scripts.reference import meanings, model_pages
 from scripts.reference.pages import PAGES
 from scripts.reference.program_pages import task_variables

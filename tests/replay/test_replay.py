@@ -11,8 +11,8 @@ from hutong.lifecycle.hub import HubMachine
 from hutong.lifecycle.state import HubState, decode_state, encode_state
 from hutong.model.ids import HubId
 from hutong.model.job import JobSpec, Program
-from hutong.sim.chaos import make_script
-from hutong.sim.simulation import Simulation
+from hutong.sim.machines.chaos import make_script
+from hutong.sim.machines.simulation import Simulation
 from hutong.store.sqlite import SqliteStore
 from hutong.testing.fleet import Fleet
 

@@ -6,7 +6,7 @@ import pytest
 
 from hutong.lifecycle import clock, report
 from hutong.lifecycle.sync import SyncReply
-from hutong.sim.campaign import Broken, Result, run_seed, run_seeds
+from hutong.sim.machines.campaign import Broken, Result, run_seed, run_seeds
 
 FRESH = range(1, 33)
 SHARDS = 4

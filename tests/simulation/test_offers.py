@@ -9,7 +9,7 @@ from hutong.model.job import Commercial, JobSpec, Program, RetryPolicy, Terms
 from hutong.model.resources import Amount, TaskNeeds
 from hutong.model.states import JobState
 from hutong.model.supply import Inventory, Node, Offer, Pool, Site
-from hutong.sim.script import (
+from hutong.sim.machines.script import (
     Behaviour,
     Fault,
     FaultKind,
@@ -18,7 +18,7 @@ from hutong.sim.script import (
     SiteLine,
     Weather,
 )
-from hutong.sim.simulation import Simulation
+from hutong.sim.machines.simulation import Simulation
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

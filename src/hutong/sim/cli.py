@@ -11,8 +11,8 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from hutong.model.errors import HutongError, refuse
-from hutong.sim.campaign import TWICE_EVERY, Broken, Result, run_seed, run_seeds
-from hutong.sim.simulation import Outcome
+from hutong.sim.machines.campaign import TWICE_EVERY, Broken, Result, run_seed, run_seeds
+from hutong.sim.machines.simulation import Outcome
 
 FAILED, INTERRUPTED = 1, 130
 app = App(
@@ -105,9 +105,9 @@ def run(scenario: Path, *, json: Annotated[bool, Parameter(negative=())] = False
     json
         Print the summary as JSON.
     """
-    from hutong.sim.report import print_summary, summarize
-    from hutong.sim.scenario import read_scenario
-    from hutong.sim.simulation import Simulation
+    from hutong.sim.machines.report import print_summary, summarize
+    from hutong.sim.machines.scenario import read_scenario
+    from hutong.sim.machines.simulation import Simulation
 
     simulation = Simulation(read_scenario(scenario))
     simulation.run()

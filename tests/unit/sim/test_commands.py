@@ -14,7 +14,7 @@ import pytest
 from hutong.lifecycle import clock
 from hutong.model.errors import HutongError
 from hutong.sim.cli import main
-from hutong.sim.scenario import read_scenario
+from hutong.sim.machines.scenario import read_scenario
 
 ROOT = Path(__file__).parents[3]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

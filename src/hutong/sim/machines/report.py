@@ -5,7 +5,7 @@ from typing import TextIO
 import msgspec
 
 from hutong.model.states import JobState
-from hutong.sim.simulation import Simulation
+from hutong.sim.machines.simulation import Simulation
 
 MICROCNY = 1_000_000
 

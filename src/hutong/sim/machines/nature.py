@@ -6,7 +6,7 @@ from zlib import crc32
 from hutong.catalog import Catalog
 from hutong.model.attempt import AttemptOrder
 from hutong.model.job import JobSpec
-from hutong.sim.script import JobLine
+from hutong.sim.machines.script import JobLine
 
 LINE = "HUTONG_SIM_LINE"
 """The variable of a job's environment that tells its line of the script."""

@@ -8,7 +8,7 @@ from hutong.model.job import DomesticRule, JobSpec, Layout, Level
 from hutong.model.resources import Amount
 from hutong.model.supply import Node, Pool
 from hutong.model.tenant import Tenant, ancestors
-from hutong.sim.script import SiteLine
+from hutong.sim.machines.script import SiteLine
 
 
 def can_run(

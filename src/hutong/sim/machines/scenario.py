@@ -22,7 +22,7 @@ from hutong.model.ids import NodeId, SiteId, TenantId, is_tenant
 from hutong.model.job import JobSpec
 from hutong.model.tenant import Quota, Tenant
 from hutong.scheduler.profile import PROFILES
-from hutong.sim.script import (
+from hutong.sim.machines.script import (
     START_MS,
     Behaviour,
     Fault,

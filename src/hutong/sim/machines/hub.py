@@ -21,12 +21,12 @@ from hutong.model.job import JobSpec
 from hutong.model.states import JobState
 from hutong.scheduler.profile import PROFILES
 from hutong.scheduler.records import AcceleratorCatalog
-from hutong.sim.clocks import Clock
-from hutong.sim.disk import Disk, Rows
-from hutong.sim.loop import Loop
-from hutong.sim.script import HubModel
-from hutong.sim.stall import Stall
-from hutong.sim.violation import INVARIANTS, Violation
+from hutong.sim.machines.clocks import Clock
+from hutong.sim.machines.disk import Disk, Rows
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.script import HubModel
+from hutong.sim.machines.stall import Stall
+from hutong.sim.machines.violation import INVARIANTS, Violation
 from hutong.store.contract import Batch
 
 Respond = Callable[[object], None]

@@ -10,12 +10,12 @@ from hutong.lifecycle.admission import Accepted
 from hutong.model.errors import HutongError
 from hutong.model.ids import JobId
 from hutong.model.job import Dependency, DependencyKind, JobSpec
-from hutong.sim.hub import Hub, Respond
-from hutong.sim.loop import Loop
-from hutong.sim.nature import LINE
-from hutong.sim.network import Network
-from hutong.sim.script import CancelLine, DrainLine, Script, TenantLine
-from hutong.sim.violation import must
+from hutong.sim.machines.hub import Hub, Respond
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.nature import LINE
+from hutong.sim.machines.network import Network
+from hutong.sim.machines.script import CancelLine, DrainLine, Script, TenantLine
+from hutong.sim.machines.violation import must
 
 PATIENCE_MS = (2_000, 15_000)
 """How long somebody waits for an answer before asking again."""

@@ -29,7 +29,7 @@ from hutong.model.limits import LEASE_TTL_MS
 from hutong.model.resources import AcceleratorNeed, Amount, TaskNeeds
 from hutong.model.supply import Inventory, Node, Offer, Pool, PriceBook, Site
 from hutong.model.tenant import Quota, Tenant
-from hutong.sim.script import (
+from hutong.sim.machines.script import (
     START_MS,
     Behaviour,
     CancelLine,

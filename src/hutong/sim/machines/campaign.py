@@ -13,9 +13,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 
 import msgspec
 
-from hutong.sim.chaos import make_script
-from hutong.sim.simulation import Outcome, Simulation
-from hutong.sim.violation import Violation
+from hutong.sim.machines.chaos import make_script
+from hutong.sim.machines.simulation import Outcome, Simulation
+from hutong.sim.machines.violation import Violation
 
 TWICE_EVERY = 10
 """Of so many seeds one is run a second time in another process."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from random import Random
 
-from hutong.sim.loop import Loop
-from hutong.sim.script import Weather
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.script import Weather
 
 Deliver = Callable[..., None]
 

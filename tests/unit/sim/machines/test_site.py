@@ -12,9 +12,9 @@ from hutong.model.reasons import Completed, Fenced, NodeGone, ProcessLost, TimeL
 from hutong.model.resources import Amount
 from hutong.model.states import AttemptState
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
-from hutong.sim.loop import Loop
-from hutong.sim.script import SiteLine, SiteModel
-from hutong.sim.site import ModelSite, Run
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.script import SiteLine, SiteModel
+from hutong.sim.machines.site import ModelSite, Run
 
 POOL = Pool(PoolId("bj/cpu"), SiteId("bj"), Amount(4_000, 8_192))
 NODES = tuple(Node(NodeId(f"bj/n{number}"), POOL.id) for number in (1, 2))

@@ -11,20 +11,20 @@ from hutong.lifecycle.hub import HubMachine
 from hutong.lifecycle.sync import SyncRequest
 from hutong.model.ids import SiteId
 from hutong.model.states import TERMINAL_JOB_STATES
-from hutong.sim import promises
-from hutong.sim.agent import Agent, Reply, Send
-from hutong.sim.clocks import Clock
-from hutong.sim.hub import Hub
-from hutong.sim.loop import Loop
-from hutong.sim.nature import Nature
-from hutong.sim.network import Network
-from hutong.sim.people import People
-from hutong.sim.possible import can_run
-from hutong.sim.script import Fault, FaultKind, Script
-from hutong.sim.site import ModelSite
-from hutong.sim.story import Chronicle
-from hutong.sim.violation import INVARIANTS, Violation
-from hutong.sim.witness import Witness
+from hutong.sim.machines import promises
+from hutong.sim.machines.agent import Agent, Reply, Send
+from hutong.sim.machines.clocks import Clock
+from hutong.sim.machines.hub import Hub
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.nature import Nature
+from hutong.sim.machines.network import Network
+from hutong.sim.machines.people import People
+from hutong.sim.machines.possible import can_run
+from hutong.sim.machines.script import Fault, FaultKind, Script
+from hutong.sim.machines.site import ModelSite
+from hutong.sim.machines.story import Chronicle
+from hutong.sim.machines.violation import INVARIANTS, Violation
+from hutong.sim.machines.witness import Witness
 
 LOOK_EVERY = 64
 """Steps between two looks whether everything is done."""

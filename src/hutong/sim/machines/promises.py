@@ -14,10 +14,10 @@ from hutong.model.states import TERMINAL_JOB_STATES, JobState
 from hutong.model.supply import cost_microcny
 from hutong.model.tenant import Usage, ancestors
 from hutong.scheduler.plan import Plan
-from hutong.sim.disk import Rows
-from hutong.sim.site import Run
-from hutong.sim.violation import ASKED, Violation, must
-from hutong.sim.wholeness import gangs_are_whole
+from hutong.sim.machines.disk import Rows
+from hutong.sim.machines.site import Run
+from hutong.sim.machines.violation import ASKED, Violation, must
+from hutong.sim.machines.wholeness import gangs_are_whole
 
 # Promise 1
 

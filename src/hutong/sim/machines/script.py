@@ -1,8 +1,7 @@
 """A run as data: the world, what people do in it and what befalls it.
 
-Equal scripts give equal runs. A script is made by `hutong.sim.chaos` from a seed, or by
-`hutong.sim.scenario` from a file. Times are true ones, in ms from the start of the run, unless a
-name says otherwise.
+Equal scripts give equal runs. `chaos` makes one from a seed, `scenario` from a file. Times are true
+ones, in ms from the start of the run, unless a name says otherwise.
 """
 
 from enum import StrEnum

@@ -1,6 +1,6 @@
 """A process that stands still: what comes to it waits, and is done in its order when it goes on."""
 
-from hutong.sim.loop import Action, Loop
+from hutong.sim.machines.loop import Action, Loop
 
 
 class Stall:

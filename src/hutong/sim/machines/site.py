@@ -29,9 +29,9 @@ from hutong.model.reasons import (
 )
 from hutong.model.states import AttemptState
 from hutong.model.supply import Inventory, Node, NodeCondition, Offer
-from hutong.sim.clocks import Clock
-from hutong.sim.loop import Loop
-from hutong.sim.script import SiteLine, SiteModel
+from hutong.sim.machines.clocks import Clock
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.script import SiteLine, SiteModel
 
 SLOW_START_MS = (5_000, 60_000)
 CHECKPOINT_GAP_MS = 65_000

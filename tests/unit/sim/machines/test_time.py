@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
-from hutong.sim.clocks import Clock
-from hutong.sim.loop import Loop
-from hutong.sim.network import Network
-from hutong.sim.script import Weather
-from hutong.sim.stall import Stall
+from hutong.sim.machines.clocks import Clock
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.network import Network
+from hutong.sim.machines.script import Weather
+from hutong.sim.machines.stall import Stall
 
 
 def test_actions_of_one_moment_are_done_in_the_order_they_were_asked_for() -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from hutong.lifecycle import events as ev
-from hutong.sim.script import Fault
+from hutong.sim.machines.script import Fault
 
 KEPT = 20_000
 """Newest happenings that are kept for the story of a violation."""

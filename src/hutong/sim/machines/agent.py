@@ -35,9 +35,9 @@ from hutong.model.errors import HutongError
 from hutong.model.ids import AttemptId
 from hutong.model.reasons import StartFailed
 from hutong.model.supply import Inventory
-from hutong.sim.loop import Loop
-from hutong.sim.site import ModelSite
-from hutong.sim.stall import Stall
+from hutong.sim.machines.loop import Loop
+from hutong.sim.machines.site import ModelSite
+from hutong.sim.machines.stall import Stall
 
 START_TRIES_MS = (100, 500, 2_000)
 """Waits between the tries of a start that failed."""

@@ -6,7 +6,7 @@ from hutong.model.attempt import NodeShare
 from hutong.model.ids import NodeId
 from hutong.model.job import JobSpec, Level
 from hutong.model.supply import Inventory
-from hutong.sim.violation import Violation
+from hutong.sim.machines.violation import Violation
 
 
 def gangs_are_whole(machine: HubMachine, plan: ev.PlanDecided) -> None:

@@ -20,10 +20,10 @@ from hutong.model.states import JobState
 from hutong.model.supply import Node
 from hutong.scheduler.plan import Plan
 from hutong.scheduler.records import AcceleratorCatalog
-from hutong.sim import promises
-from hutong.sim.disk import Disk
-from hutong.sim.site import ModelSite, Run
-from hutong.sim.violation import Violation, must
+from hutong.sim.machines import promises
+from hutong.sim.machines.disk import Disk
+from hutong.sim.machines.site import ModelSite, Run
+from hutong.sim.machines.violation import Violation, must
 
 VALIDATE_EVERY = 50
 """Steps that changed nothing durable are followed by a whole check only this often."""
