@@ -13,6 +13,7 @@ from hutong.model.catalogue import Link
 from hutong.model.ids import NodeId, PoolId, SiteId
 from hutong.model.supply import Inventory, Site
 from hutong.model.tenant import Tenant
+from hutong.sim.throughput import ThroughputTable
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -103,7 +104,8 @@ class World(msgspec.Struct, frozen=True):
     """Everything that does not depend on what is decided.
 
     `partitions` names the pools (`SITE/POOL`) that stand for a partition of the trace, or none
-    where jobs of a partition may go anywhere.
+    where jobs of a partition may go anywhere. Jobs whose kind has a row in `throughput` run at the
+    rates of that row.
     """
 
     name: str
@@ -114,3 +116,4 @@ class World(msgspec.Struct, frozen=True):
     mishaps: tuple[Mishap, ...] = ()
     costs: Costs = Costs()
     partitions: dict[str, tuple[str, ...]] = {}
+    throughput: ThroughputTable | None = None
