@@ -381,7 +381,7 @@ class Cycle:
         the first job has room.
         """
         made = False
-        while len(self.decided.reservations) < self.profile.reservations_count and jobs:
+        while self._may_reserve(group) and jobs:
             best = self._best_start(group.shape, ways)
             if best is None or best[1].start_ms > self.now_ms:
                 if jobs[0][1] in self.world.making_room.values():
