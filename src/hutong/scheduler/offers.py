@@ -28,13 +28,13 @@ from hutong.scheduler.board import Board
 from hutong.scheduler.columns import PoolColumns
 from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.look import Look
+from hutong.scheduler.offer_nodes import OfferNodes
 from hutong.scheduler.option import Option, cost_weight_milli
 from hutong.scheduler.plan import Deferral, Scaling
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.spot import is_spot
-from hutong.scheduler.standing import Standing
 from hutong.scheduler.supply import Supply
 from hutong.scheduler.tenants import Entity, Ledger
 from hutong.scheduler.yard import Bin, Yard
@@ -130,11 +130,11 @@ class _Desk:
         self._served: dict[int, Served] = {}
         self._for: dict[PoolId, JobId] = {}
         self._yards: dict[PoolId, Yard] = {}
-        for pool, standing in supply.offers.items():
+        for pool, account in supply.offers.items():
             columns = supply.pools.get(pool)
             ready = columns and supply.statuses.get(columns.pool.site) is SiteStatus.READY
             if columns is not None and ready:
-                self._yards[pool] = Yard(columns, standing, self._bins(columns, standing))
+                self._yards[pool] = Yard(columns, account, self._bins(columns, account))
 
     def decide(self, wants: Sequence[Want]) -> Verdict:
         for want in wants:
@@ -142,7 +142,7 @@ class _Desk:
                 self._serve(want)
         scalings = []
         for pool, yard in self._yards.items():
-            nodes = yard.standing.nodes_count
+            nodes = yard.account.nodes_count
             if yard.new:
                 scalings.append(Scaling(pool, nodes + len(yard.new), self._for[pool]))
             elif away := self._away(yard):
@@ -155,12 +155,12 @@ class _Desk:
 
     # What is there
 
-    def _bins(self, columns: PoolColumns, standing: Standing) -> list[Bin]:
+    def _bins(self, columns: PoolColumns, account: OfferNodes) -> list[Bin]:
         """Nodes of an offer that nobody uses: idle, booting, or asked for."""
         now = self._board.lane(columns).columns
         bins = []
         for row, node in enumerate(columns.ids):
-            if node not in standing.idle_since or not columns.ready[row]:
+            if node not in account.idle_since or not columns.ready[row]:
                 continue
             held = self._supply.booting.get(node)
             if held is not None:
@@ -168,8 +168,8 @@ class _Desk:
                 bins.append(Bin(columns, node, ready_ms))
             elif not now.shares[row]:
                 bins.append(Bin(columns, node, self._now_ms))
-        boot_ms = standing.offer.boot_ms
-        for node, asked_ms in standing.coming.items():
+        boot_ms = account.offer.boot_ms
+        for node, asked_ms in account.coming.items():
             bins.append(Bin(columns, node, max(asked_ms + boot_ms, self._now_ms + 1)))
         return bins
 
@@ -317,19 +317,19 @@ class _Desk:
 
     def _away(self, yard: Yard) -> list[NodeId]:
         """Nodes that were idle for long enough and are needed by nobody."""
-        lane, standing = self._board.lane(yard.columns), yard.standing
+        lane, account = self._board.lane(yard.columns), yard.account
         kept = {row: True for hold in lane.holds for row in hold.rows.tolist()}
         needed = {one.node: True for one in yard.bins if one.used}
         away = []
         for row, node in enumerate(yard.columns.ids):
-            if node not in standing.idle_since or node in self._supply.booting:
+            if node not in account.idle_since or node in self._supply.booting:
                 continue
             if lane.columns.shares[row] or row in kept or node in needed:
                 continue
             drained = self._supply.is_draining(node)
             if yard.offer.terms is Terms.RESERVED and not drained:
                 continue
-            due_ms = standing.idle_since[node] + self._profile.commercial_idle_ms
+            due_ms = account.idle_since[node] + self._profile.commercial_idle_ms
             if drained or due_ms <= self._now_ms:
                 away.append(node)
             else:

@@ -43,7 +43,7 @@ from hutong.scheduler.records import (
 )
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.supply import Supply, note_loss
-from hutong.scheduler.tenant_share import share_of, standing
+from hutong.scheduler.tenant_standing import share_of, tenant_standing
 from hutong.scheduler.tenant_tree import Part
 from hutong.scheduler.tenants import Ledger, Tenants
 from hutong.scheduler.use import Use
@@ -191,7 +191,7 @@ class SchedulerState:
     def tenant_share(self, tenant: TenantId, now_ms: int) -> TenantShare:
         """How a tenant with all below it stands: its due, its use, its quota, who borrows."""
         ledger = Ledger(self._tenants, self._supply.total, now_ms)
-        return standing(self._tenants, ledger, self._tenants.imagine(tenant), now_ms)
+        return tenant_standing(self._tenants, ledger, self._tenants.imagine(tenant), now_ms)
 
     def tenant_shares(self, names: Iterable[TenantId], now_ms: int) -> dict[TenantId, TenantShare]:
         """How many tenants stand, without their quotas."""

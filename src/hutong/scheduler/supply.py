@@ -21,11 +21,11 @@ from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.affinity import Labels
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
 from hutong.scheduler.kernels import layout
+from hutong.scheduler.offer_nodes import OfferNodes, full_until
 from hutong.scheduler.preempt import loss
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.share import Share, chips_kept
-from hutong.scheduler.standing import Standing, full_until
 
 BASES = ("limits", "estimates", "none")
 """What an expected end may rest on, the surest first."""
@@ -84,7 +84,7 @@ class Supply:
         self.changes = 0
         self.restoring = True
         self._at_site: dict[SiteId, dict[AttemptId, Running]] = {}
-        self.offers: dict[PoolId, Standing] = {}
+        self.offers: dict[PoolId, OfferNodes] = {}
         self.booting: dict[NodeId, Running] = {}
         self._conditions: dict[NodeId, NodeCondition] = {}
         self._ready_ms: dict[NodeId, int] = {}
@@ -167,7 +167,7 @@ class Supply:
         idle_since: dict[NodeId, int],
         promised: dict[JobId, bool],
     ) -> None:
-        """Say which nodes of an offer should exist. See `Standing`."""
+        """Say which nodes of an offer should exist. See `OfferNodes`."""
         standing = self.offers.get(pool)
         if standing is not None:
             standing.coming, standing.idle_since = coming, idle_since
@@ -336,7 +336,7 @@ class Supply:
             pool = columns.pool.id
             columns.offer = offers.get(pool)
             if columns.offer is not None:
-                self.offers.setdefault(pool, Standing(columns.offer)).offer = columns.offer
+                self.offers.setdefault(pool, OfferNodes(columns.offer)).offer = columns.offer
         for pool in [pool for pool in self.offers if pool.partition("/")[0] == site]:
             if pool not in offers or pool not in self.pools:
                 del self.offers[pool]

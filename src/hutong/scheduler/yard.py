@@ -6,9 +6,9 @@ Jobs are packed on them on paper, to find out how many more nodes are needed.
 from hutong.model.ids import NodeId
 from hutong.model.supply import Offer, cost_microcny
 from hutong.scheduler.columns import Need, PoolColumns
+from hutong.scheduler.offer_nodes import OfferNodes
 from hutong.scheduler.option import Option
 from hutong.scheduler.shapes import WHOLE_MILLI
-from hutong.scheduler.standing import Standing
 
 _PLENTY = 2**40
 
@@ -57,14 +57,14 @@ class Bin:
 class Yard:
     """One offer. `bins` are its idle and coming nodes, `left` is how many more it would start."""
 
-    __slots__ = ("bins", "columns", "left", "new", "offer", "standing")
+    __slots__ = ("account", "bins", "columns", "left", "new", "offer")
 
-    def __init__(self, columns: PoolColumns, standing: Standing, bins: list[Bin]) -> None:
+    def __init__(self, columns: PoolColumns, account: OfferNodes, bins: list[Bin]) -> None:
         self.columns = columns
-        self.standing = standing
-        self.offer: Offer = standing.offer
+        self.account = account
+        self.offer: Offer = account.offer
         self.bins = bins
-        self.left = max(0, self.offer.nodes_max - max(standing.nodes_count, len(columns.ids)))
+        self.left = max(0, self.offer.nodes_max - max(account.nodes_count, len(columns.ids)))
         self.new: list[Bin] = []
 
     def pack(self, need: Need, tasks: int, *, whole: bool) -> int:

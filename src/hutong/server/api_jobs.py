@@ -10,8 +10,8 @@ from hutong.model.job import JobSpec
 from hutong.model.reasons import Reason
 from hutong.model.states import FINAL_ATTEMPT_STATES, TERMINAL_JOB_STATES, JobState
 from hutong.scheduler.plan import Deferral, Reservation
+from hutong.scheduler.pools_for_job import pools_for_job
 from hutong.scheduler.shapes import shape_of
-from hutong.scheduler.standings import standings
 from hutong.server.access import (
     check_element,
     named_attempt,
@@ -148,7 +148,7 @@ def _waiting(call: Call, row: JobRow, spec: JobSpec, deferral: Deferral) -> Expl
     """Why it waits: the plan's words, and how pools and tenant stand at this moment."""
     machine, now_ms = call.hub.driver.machine, call.hub.driver.clock.now_ms()
     snapshot = machine.scheduler.snapshot(now_ms)
-    places, details = standings(snapshot, machine.profile, shape_of(spec), spec.tenant)
+    places, details = pools_for_job(snapshot, machine.profile, shape_of(spec), spec.tenant)
     return ExplainReply(
         row.id,
         JobState.QUEUED.value,

@@ -18,7 +18,7 @@ def share_of(tenants: Tenants, ledger: Ledger, entity: Entity) -> TenantShare:
     )
 
 
-def standing(tenants: Tenants, ledger: Ledger, entity: Entity, now_ms: int) -> TenantShare:
+def tenant_standing(tenants: Tenants, ledger: Ledger, entity: Entity, now_ms: int) -> TenantShare:
     """How a tenant stands."""
     rules = tuple([_of_rule(tenants, ledger, rule, now_ms) for rule in entity.rules])
     return msgspec.structs.replace(share_of(tenants, ledger, entity), rules=rules)

@@ -1,4 +1,4 @@
-"""What stands at a provider: an offer, the nodes asked for, and since when those there are idle.
+"""The nodes of an offer: what was asked of the provider, and since when those there are idle.
 
 A node that boots is in its pool's columns from the moment the site tells of it, full until it is
 expected to be ready. So whatever looks ahead (reservations, estimates) sees its room appear at that
@@ -12,7 +12,7 @@ from hutong.scheduler.records import RunningAttempt
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI
 
 
-class Standing:
+class OfferNodes:
     """One offer as it stands. All times are Unix ms.
 
     `coming` are nodes that were asked for and that no inventory has named yet, with the time of

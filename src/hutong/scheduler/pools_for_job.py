@@ -29,7 +29,7 @@ from hutong.scheduler.shapes import Shape
 from hutong.scheduler.snapshot import Snapshot
 
 
-def standings(
+def pools_for_job(
     snapshot: Snapshot, profile: Profile, shape: Shape, tenant: TenantId
 ) -> tuple[tuple[PoolStanding, ...], dict[str, str]]:
     """Every pool, those with most room first; and for each filter what was asked of it."""

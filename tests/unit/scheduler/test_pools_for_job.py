@@ -5,8 +5,8 @@ from hutong.model.ids import SiteId, TenantId
 from hutong.model.job import Affinity
 from hutong.model.supply import NodeCondition
 from hutong.scheduler.pool_standing import PoolStanding
+from hutong.scheduler.pools_for_job import pools_for_job
 from hutong.scheduler.shapes import shape_of
-from hutong.scheduler.standings import standings
 from tests.unit.scheduler.worlds import (
     ASCEND,
     HOUR_MS,
@@ -20,7 +20,7 @@ from tests.unit.scheduler.worlds import (
 def seen(world: World, *alternatives: object, **fields: object) -> dict[str, PoolStanding]:
     spec = spec_of(*alternatives, **fields)  # type: ignore[arg-type]
     snapshot = world.state.snapshot(world.now_ms)
-    found, _ = standings(snapshot, world.profile, shape_of(spec), TenantId("default"))
+    found, _ = pools_for_job(snapshot, world.profile, shape_of(spec), TenantId("default"))
     for place in found:
         assert sum(place.out.values()) + place.room == place.nodes
     return {place.pool: place for place in found}
@@ -67,7 +67,7 @@ def test_what_was_asked_is_told_for_each_filter() -> None:
     world = World().pool("bj/gpu", nodes=2, chips=8)
     spec = spec_of(chips(1, ASCEND))
     snapshot = world.state.snapshot(world.now_ms)
-    _, details = standings(snapshot, world.profile, shape_of(spec), TenantId("default"))
+    _, details = pools_for_job(snapshot, world.profile, shape_of(spec), TenantId("default"))
     assert details == {"accelerator": f"{ASCEND} asked, pools have A100-80GB"}
 
 
