@@ -1,0 +1,133 @@
+"""Jobs that are handed in and not over, with the attempt that each has: what it did, and loses.
+
+Times are Unix ms of the simulated world. Work is in ms at speed 1000; a chip takes `up / down`
+times as long for it.
+"""
+
+from enum import IntEnum
+
+from hutong.model.attempt import NodeShare
+from hutong.model.ids import AttemptId, JobId
+from hutong.scheduler.plan import Placement
+from hutong.sim.replay.told import Ratio, Told
+from hutong.sim.workload import TraceJob
+from hutong.sim.world import Costs
+
+
+class Phase(IntEnum):
+    """Where a job is."""
+
+    WAITING = 0
+    COMING = 1
+    """It holds its nodes; they boot, or its inputs are on their way."""
+    RUNNING = 2
+    STOPPING = 3
+
+
+class SimJob:
+    """One job and its attempt, if it has one.
+
+    `left_ms` is the work that is not done for good; `due` is the number of the event that is next
+    for its attempt, so that others that were planned before are known to be stale. `begin_ms` is
+    when the work of its attempt begins, which is `overhead_ms` after it `began_ms`.
+    """
+
+    __slots__ = (
+        "accelerator", "attempt", "attempts", "began_ms", "carbon_mg", "cost_microcny", "draw_mw",
+        "due", "energy_mwh", "first_ms", "held_ms", "id", "left_ms", "lost_milli_ms", "milli",
+        "nodes", "number", "overhead_ms", "phase", "placed_ms", "pool", "preemptions", "rate",
+        "ratio", "seen", "site", "submit_ms", "tasks", "told", "trace", "waits_for",
+    )  # fmt: skip
+
+    def __init__(self, number: int, job: JobId, trace: TraceJob, told: Told) -> None:
+        self.number = number
+        self.id = job
+        self.trace = trace
+        self.told = told
+        self.submit_ms = 0
+        self.phase = Phase.WAITING
+        self.left_ms = trace.run_ms
+        self.first_ms = -1
+        self.held_ms = 0
+        self.attempts = 0
+        self.preemptions = 0
+        self.lost_milli_ms = 0
+        self.cost_microcny = 0
+        self.energy_mwh = 0
+        self.carbon_mg = 0
+        self.attempt = AttemptId("")
+        self.due = 0
+        self.placed_ms = 0
+        self.began_ms = 0
+        self.overhead_ms = 0
+        self.site = ""
+        self.pool = ""
+        self.accelerator = ""
+        self.nodes: tuple[NodeShare, ...] = ()
+        self.ratio: Ratio = (1, 1)
+        self.tasks = 0
+        self.milli = 0
+        self.rate = 0
+        self.draw_mw = 0
+        self.waits_for = 0
+        self.seen: dict[str, int] = {}
+
+    def place(self, placement: Placement, now_ms: int) -> None:
+        """Take a placement: it holds its nodes from now on."""
+        told = self.told
+        self.attempts += 1
+        self.attempt = AttemptId(f"{self.id}-{self.attempts}")
+        self.phase = Phase.COMING
+        self.placed_ms = now_ms
+        self.began_ms = 0
+        if self.first_ms < 0:
+            self.first_ms = now_ms
+        self.site, self.pool = placement.site, placement.pool
+        self.accelerator = placement.accelerator
+        self.nodes = nodes = placement.nodes
+        self.tasks = nodes[0].tasks if len(nodes) == 1 else sum([share.tasks for share in nodes])
+        self.milli = placement.accelerator_milli
+        self.rate = placement.rate_microcny_per_hour
+        ratios = told.ratios
+        if ratios is None:
+            self.ratio = (1000, placement.speed_milli)
+        else:
+            self.ratio = ratios.get(placement.accelerator) or (1000, placement.speed_milli)
+
+    def begin(self, now_ms: int, costs: Costs) -> int:
+        """Its program begins; gives when it will end if nothing happens, its time limit apart."""
+        self.phase = Phase.RUNNING
+        self.began_ms = now_ms
+        resumes = self.left_ms < self.trace.run_ms
+        self.overhead_ms = costs.start_ms + (costs.restart_ms if resumes else 0)
+        return now_ms + self.overhead_ms + self.span_ms()
+
+    def span_ms(self) -> int:
+        """How long its attempt works if it does all that is left. A smaller gang takes longer."""
+        up, down = self.ratio
+        if self.tasks != self.trace.tasks:
+            up, down = up * self.trace.tasks, down * max(self.tasks, 1)
+        return -(-self.left_ms * up // down)
+
+    def stop(self, now_ms: int, *, keeps: bool) -> None:
+        """Its attempt works no more: what it did since its last checkpoint is lost.
+
+        With `keeps` it writes down its state first.
+        """
+        done_ms = 0
+        if self.phase is Phase.RUNNING:
+            done_ms = min(max(now_ms - self.began_ms - self.overhead_ms, 0), self.span_ms())
+        every_ms = self.trace.checkpoint_ms
+        saved_ms = done_ms
+        if not keeps:
+            saved_ms = done_ms - done_ms % every_ms if every_ms > 0 else 0
+        self.lost_milli_ms += (done_ms - saved_ms) * self.weight()
+        up, down = self.ratio
+        if self.tasks != self.trace.tasks:
+            up, down = up * self.trace.tasks, down * max(self.tasks, 1)
+        self.left_ms = max(self.left_ms - saved_ms * down // up, 1 if self.left_ms else 0)
+        self.phase = Phase.STOPPING
+
+    def weight(self) -> int:
+        """What it holds: thousandths of chips, or of CPU where it has none."""
+        return self.tasks * (self.milli or self.trace.cpu_milli)
