@@ -55,6 +55,8 @@ GROUPS = {
     "config": "The command line",
     "cli": "The command line",
     "simulation": "The simulator",
+    "predictor": "The simulator",
+    "generate": "The simulator",
 }
 
 

@@ -224,4 +224,14 @@ CATALOGUE: dict[str, ErrorKind] = {
     "simulation.violation": _K(
         500, "Seed {seed}, step {step}: {promise} is broken: {problem}.", "Repeat with: {command}",
     ),
+    "predictor.unknown": _K(
+        400, "There is no predictor {name}.", "There are: {names}.",
+    ),
+    "generate.unknown": _K(
+        400, "There is no generator {name}.", "There are: {names}.",
+    ),
+    "generate.setting": _K(
+        400, "The generator {generator} cannot take {setting} as {value}: {problem}.",
+        "The guide to generated workloads has all settings with their ranges.",
+    ),
 }  # fmt: skip
