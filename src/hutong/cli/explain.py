@@ -1,5 +1,7 @@
 """`hutong explain`."""
 
+from collections.abc import Collection
+
 from hutong.cli import human, output
 from hutong.cli.candidates import show_candidates
 from hutong.cli.options import ANY_HUB, Hub, Json
@@ -63,7 +65,7 @@ def show(reply: ExplainReply) -> None:
         }.get(reply.expected_basis, "")
         output.sentence(f"Expected to start {human.until(reply.expected_start_ms, now)}{basis}.")
     if reply.bound is not None and reply.state == "queued":
-        _show_bound(reply.bound, now)
+        _show_bound(reply.bound, now, [reason.code for reason in reply.reasons])
     if reply.reservation is not None:
         held = reply.reservation
         start = human.until(held.start_ms, now)
@@ -82,8 +84,8 @@ def show(reply: ExplainReply) -> None:
         output.table([Column("NODES", right=True), Column("BY", least=10)], rows, indent=2)
 
 
-def _show_bound(bound: BoundView, now: int) -> None:
-    """By when its class has it placed, and whether that is certain."""
+def _show_bound(bound: BoundView, now: int, told: Collection[str]) -> None:
+    """By when its class has it placed, and whether that is certain. `told` are reasons given."""
     due = f"by {human.clock(bound.by_ms, now)}"
     if not bound.promised_ms:
         told = "Nothing is certain yet"
@@ -92,7 +94,7 @@ def _show_bound(bound: BoundView, now: int) -> None:
     else:
         told = f"That cannot be kept: it will be {human.until(bound.promised_ms, now)}"
     output.sentence(f"Its class has it placed {due}. {told}.")
-    if bound.reason is not None:
+    if bound.reason is not None and bound.reason.code not in told:
         output.sentence(bound.reason.sentence)
 
 

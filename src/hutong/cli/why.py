@@ -2,9 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
+from hutong.model.reasons.waiting import QUOTA_UNITS
 from hutong.wire.api import JobView, ReasonView
 
 Facts = Mapping[str, object]
+
+def _quota(facts: Facts) -> str:
+    unit, _, rest = str(facts["resource"]).partition(" ")
+    return f"quota: {QUOTA_UNITS.get(unit, (1, unit))[1]} {rest}".rstrip()
+
 
 _SHORT: dict[str, Callable[[Facts], str]] = {
     "waiting.not_considered": lambda _: "not looked at yet",
@@ -12,9 +18,9 @@ _SHORT: dict[str, Callable[[Facts], str]] = {
     "waiting.turn": lambda facts: f"{facts['ahead']} ahead",
     "waiting.reserved": lambda facts: f"after {facts['holder']}",
     "waiting.cycle_full": lambda _: "next cycle",
-    "waiting.quota": lambda facts: f"quota: {facts['resource']}",
-    "waiting.borrow_limit": lambda facts: f"quota: {facts['resource']}",
-    "waiting.quota_window": lambda facts: f"quota: {facts['resource']}",
+    "waiting.quota": _quota,
+    "waiting.borrow_limit": _quota,
+    "waiting.quota_window": _quota,
     "waiting.dependency": lambda facts: f"needs {_first(facts['jobs'])}",
     "waiting.not_before": lambda _: "not yet due",
     "waiting.booked": lambda facts: f"booked: {facts['booking']}",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hutong.model.classes import bound_of, weaker_from
-from hutong.model.ids import JobId, TenantId
-from hutong.model.reasons import OverQuota, WaitReason, WaitsForBetter
+from hutong.model.ids import JobId
+from hutong.model.reasons import WaitReason, WaitsForBetter
+from hutong.scheduler.allowance import Allowance
 from hutong.scheduler.demand import Entry
 from hutong.scheduler.estimate import (
     UNKNOWN_MS,
     Start,
     lower_bound_ms,
     note_ahead,
-    quota_start,
     spacing_ms,
 )
 from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
@@ -58,7 +58,7 @@ class Blocked:
             self._deferred[head.group.name] = True
             self._defer(head, look)
         else:
-            self._reserve(head, look, self._within_quota(head.group.entity, look)[0])
+            self._reserve(head, look, self._allowance(head.group.entity, look).usable)
         return len(self._cycle.reservations) == before + 1
 
     def _defer(self, head: Head, look: Look) -> None:
@@ -74,19 +74,20 @@ class Blocked:
                 start=Start(UNKNOWN_MS, "none"), spacing_ms=0,
             )  # fmt: skip
             return
-        usable, overs = self._within_quota(group.entity, look)
-        overs = overs or cycle.gangs.overs_of(group)
+        allowed = self._allowance(group.entity, look)
+        usable, overs = allowed.usable, allowed.overs or cycle.gangs.overs_of(group)
         elements = head.count(LOOKED_AT) if has_offers(look) and not look.shape.affinity else 0
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}
         outcome = look.outcome
-        if outcome is None or known:
-            outcome = waiting_outcome(look, known, self._board, self._profile)
+        if allowed.overs or known or outcome is None:
+            outcome = waiting_outcome(look, known, self._board, self._profile, allowed)
+        if not allowed.overs:
             look.outcome = outcome
         option = look.options[outcome.at]
         spacing = spacing_ms(option, look.match.jobs_count)
         start = outcome.start
-        if not known and start.start_ms != UNKNOWN_MS:
+        if usable and not known and start.start_ms != UNKNOWN_MS:
             start = Start(start.start_ms + spacing * look.blocked_groups, start.basis)
         reasons: tuple[WaitReason, ...]
         if usable:
@@ -102,7 +103,6 @@ class Blocked:
                     )
                 )  # fmt: skip
         else:
-            start = self._quota_start(group.entity, overs)
             reasons = tuple(overs)
         if look.vicinity is not None and not known:
             start = look.vicinity.start(look.options, start, cycle.now_ms)
@@ -165,30 +165,10 @@ class Blocked:
                 lane = self._board.lane(option.columns)
                 lane.closed_by = lane.closed_by or job
 
-    def _within_quota(self, entity: Entity, look: Look) -> tuple[list[int], list[OverQuota]]:
-        """The options, by position, that quotas leave, and the quotas in the way of the others."""
-        if not entity.limits:
-            return list(range(len(look.options))), []
-        usable = []
-        overs: dict[tuple[str, str], OverQuota] = {}
-        for at, option in enumerate(look.options):
-            over = self._cycle.ledger.over_quota(entity, option.claim)
-            if over is None:
-                usable.append(at)
-            else:
-                overs.setdefault((over.tenant, over.resource), over)
-        return usable, list(overs.values())
-
-    def _quota_start(self, entity: Entity, overs: list[OverQuota]) -> Start:
-        """When the first of the quotas that are in the way is expected to let a job through."""
+    def _allowance(self, entity: Entity, look: Look) -> Allowance:
+        """What quotas leave of a shape's options."""
         cycle = self._cycle
-        limited = {above.id: above for above in entity.limits}
-        starts = [
-            quota_start(limited[TenantId(over.tenant)], over, cycle.started, cycle.now_ms)
-            for over in overs
-        ]
-        known = [start for start in starts if start.start_ms != UNKNOWN_MS]
-        return min(known, default=Start(UNKNOWN_MS, "none"))
+        return Allowance(cycle.ledger, entity, look.options, cycle.now_ms, cycle.started)
 
     def _claim(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         """Evict or reserve for the group's next jobs; the start of the first where it is known."""

@@ -5,7 +5,7 @@ and for itself, however it lies scattered. Beyond the last known end the pool is
 once in the time the job itself runs. Honest, but rough.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hutong.model.reasons import OverQuota, QuotaWindowFull
@@ -97,7 +97,7 @@ class Ending(NamedTuple):
 
 
 def quota_start(
-    entity: Entity, over: OverQuota, started: list[tuple[Entity, Ending]], now_ms: int
+    entity: Entity, over: OverQuota, started: Sequence[tuple[Entity, Ending]], now_ms: int
 ) -> Start:
     """When enough of what a tenant holds is expected to end for one more attempt to be allowed.
 

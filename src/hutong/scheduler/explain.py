@@ -18,6 +18,7 @@ from hutong.model.reasons import (
     WouldDelayReserved,
 )
 from hutong.scheduler.affinity import reason_of
+from hutong.scheduler.allowance import Allowance
 from hutong.scheduler.board import Board
 from hutong.scheduler.estimate import UNKNOWN_MS, Outcome, Start, rough_start
 from hutong.scheduler.look import Look
@@ -72,18 +73,24 @@ def candidate_now(look: Look, option: Option, board: Board, profile: Profile) ->
     )
 
 
-def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: Profile) -> Outcome:
+def waiting_outcome(
+    look: Look, known: dict[int, Start], board: Board, profile: Profile,
+    allowed: Allowance | None = None,
+) -> Outcome:  # fmt: skip
     """The options of a job that waits, best by its own objective first.
 
-    `known` holds, by position in the options, the starts that are known already.
+    `known` holds, by position in the options, the starts that are known already; on no other does
+    it start before its quotas, if `allowed` tells of them, are expected to let it.
     """
     found: list[tuple[bool, int, int, Start]] = []
-    missing = [option for option in look.options if lacks_nodes(option)]
+    missing = [at for at, option in enumerate(look.options) if lacks_nodes(option)]
     for at, option in enumerate(look.options):
         if lacks_nodes(option) and at not in known:
             continue
         if at < profile.candidates_count + len(missing) or at in known:
             start = known.get(at) or rough_start(board, option, look.shape.tasks)
+            if allowed is not None and at not in known:
+                start = allowed.start(at, start)
             if option.near is not None and not option.near.leaves_any():
                 start = Start(UNKNOWN_MS, "none")
             score = option.score_at(max(start.start_ms - board.now_ms, 0), look.shape, profile)
@@ -100,12 +107,18 @@ def waiting_outcome(look: Look, known: dict[int, Start], board: Board, profile: 
     )
     left = max(profile.candidates_count - len(candidates), 1)
     candidates += tuple(
-        started_candidate(look, option, board, profile) for option in missing[:left]
+        started_candidate(
+            look, look.options[at], board, profile, allowed=allowed is None or allowed.allows(at)
+        )
+        for at in missing[:left]
     )
     if not found:
         return Outcome(0, Start(UNKNOWN_MS, "none"), candidates)
-    at = next(iter(known), found[0][2])
-    return Outcome(at, known.get(at) or found[0][3], candidates)
+    first = found[0]
+    if allowed is not None and not allowed.usable:  # it takes the first room that quotas leave
+        first = min(found, key=lambda each: (each[0], each[3].start_ms))
+    at = next(iter(known), first[2])
+    return Outcome(at, known.get(at) or first[3], candidates)
 
 
 def is_sooner_started(option: Option, board: Board, tasks: int) -> bool:
@@ -116,10 +129,14 @@ def is_sooner_started(option: Option, board: Board, tasks: int) -> bool:
     return lacks_nodes(option) or start_ms < rough_start(board, option, tasks).start_ms
 
 
-def started_candidate(look: Look, option: Option, board: Board, profile: Profile) -> Candidate:
-    """An option on an offer whose nodes would have to be started."""
+def started_candidate(
+    look: Look, option: Option, board: Board, profile: Profile, *, allowed: bool = True
+) -> Candidate:
+    """An option on an offer whose nodes would have to be started, if quotas allowed it."""
     start_ms, nodes, cost = start_of(option, board.now_ms)
-    score = option.score_at(start_ms - board.now_ms, look.shape, profile)
+    if not allowed:
+        start_ms = UNKNOWN_MS
+    score = option.score_at(max(start_ms - board.now_ms, 0), look.shape, profile)
     seen = option.candidate(start_ms=start_ms, score=score, tasks_fitting=0, now_ms=board.now_ms)
     return msgspec.structs.replace(seen, nodes_started=nodes, cost_microcny=cost)
 

@@ -9,7 +9,8 @@ all that more urgent classes want, has been served.
 
 import numpy as np
 
-from hutong.model.reasons import BehindOthers, OverQuota, WaitReason
+from hutong.model.reasons import BehindOthers, WaitReason
+from hutong.scheduler.allowance import Allowance
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Ints
 from hutong.scheduler.demand import Entry, Queue
@@ -72,17 +73,16 @@ class Forecast:
             reason = nowhere(look, sites=bool(snapshot.supply.sites))
             explanation = Explanation(look.filtered, (), share_milli)
             return Deferral(group.name, entry.job, (reason,), UNKNOWN_MS, "none", explanation)
-        overs: list[OverQuota] = []
-        for option in look.options if group.entity.limits else ():
-            over = ledger.over_quota(group.entity, option.claim)
-            if over is not None:
-                overs.append(over)
+        allowed = Allowance(ledger, group.entity, look.options, snapshot.now_ms)
         rank = self._rank_of.get(queue.index, len(self._wanted) - 1)
         part = (queue.elements_before(entry), max(queue.elements, 1))
         self._set_ahead(rank, part, look)
-        outcome = waiting_outcome(look, {}, board, profile)
+        outcome = waiting_outcome(look, {}, board, profile, allowed)
         look.blocked = True
-        reasons: tuple[WaitReason, ...] = waits_for(look, overs, None, ahead=0, outcome=outcome)
+        overs = allowed.overs
+        reasons: tuple[WaitReason, ...] = tuple(overs)
+        if allowed.usable:
+            reasons = waits_for(look, overs, None, ahead=0, outcome=outcome)
         if ahead := queue.before(entry):
             reasons = (*reasons, BehindOthers(ahead))
         explanation = Explanation(look.filtered, outcome.candidates, share_milli)

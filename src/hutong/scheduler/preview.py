@@ -10,17 +10,20 @@ from hutong.model.classes import rank_of
 from hutong.model.ids import JobId, PoolId
 from hutong.model.job import JobSpec
 from hutong.model.reasons import CycleFull, WaitReason
+from hutong.scheduler.allowance import Allowance
 from hutong.scheduler.cycle import Cycle
 from hutong.scheduler.demand import Entry, Group, Queue, slack_of
-from hutong.scheduler.estimate import UNKNOWN_MS, spacing_ms
+from hutong.scheduler.estimate import UNKNOWN_MS, Start, spacing_ms
 from hutong.scheduler.explain import candidate_now
 from hutong.scheduler.filters import DEADLINE, FILTERS, PASSED, unavailable
 from hutong.scheduler.look import Look
+from hutong.scheduler.option import Option
 from hutong.scheduler.plan import Candidate, Place, Preview
+from hutong.scheduler.preempt.bound import waiting_for
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import NEVER_MS, shape_of
 from hutong.scheduler.snapshot import Snapshot
-from hutong.scheduler.supply import Supply
+from hutong.scheduler.tenants import Entity
 
 PREVIEWED = JobId("j0")
 """The id that the job has in a preview; no real job has it."""
@@ -53,8 +56,6 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     cycle.scale()
     cycle.board.gate.let(queue.entity.id)
     look = cycle.look(shape)
-    pools = _places(snapshot.supply, look, cycle)
-    costs = [place.candidate.cost_microcny for place in pools if place.candidate is not None]
     placed = next((p for p in cycle.placements if p.job == PREVIEWED), None)
     start_ms, basis, pool = snapshot.now_ms, "limits", placed.pool if placed else PoolId("")
     reasons: tuple[WaitReason, ...] = ()
@@ -63,6 +64,8 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
         started = sum([e is not None and _alike(e, entry) for e in entries])
         behind = max(waiting - started, 0)
         start_ms, basis, pool, reasons = _wait(cycle, group, behind)
+    pools = _places(cycle, look, queue.entity, pool if placed is None else None, start_ms)
+    costs = [place.candidate.cost_microcny for place in pools if place.candidate is not None]
     return Preview(
         places=pools, starts_now=placed is not None, start_ms=start_ms, basis=basis, pool=pool,
         cost_low_microcny=min(costs, default=0), cost_high_microcny=max(costs, default=0),
@@ -93,8 +96,13 @@ def _wait(
     if reserved is not None:
         pool = reserved.pool
     elif candidates and start_ms != UNKNOWN_MS:
-        pool = candidates[0].pool
-    return start_ms, deferral.basis, pool, deferral.reasons
+        same = [each.pool for each in candidates if each.start_ms == deferral.start_ms]
+        pool = (same or [candidates[0].pool])[0]
+    running = cycle.snapshot.supply.running
+    stopped = [running[line.victim] for line in cycle.preemptions if line.job == PREVIEWED]
+    told = msgspec.structs.replace(deferral, start_ms=start_ms)
+    told = waiting_for(told, stopped, cycle.now_ms)
+    return told.start_ms, told.basis, pool, told.reasons
 
 
 def _after_full_plan(
@@ -109,11 +117,24 @@ def _after_full_plan(
     return cycle.now_ms + behind * spacing, "none", options[0].columns.pool.id, reasons
 
 
-def _places(supply: Supply, look: Look, cycle: Cycle) -> tuple[Place, ...]:
-    """Every pool: the candidates by score, then the others by the filter they fell to."""
-    best: dict[int, Candidate] = {}
-    for option in look.options:
+def _places(
+    cycle: Cycle, look: Look, entity: Entity, waits_at: PoolId | None, start_ms: int
+) -> tuple[Place, ...]:
+    """Every pool: the candidates by score, then the others by the filter they fell to.
+
+    A job that waits is expected to start at `waits_at`, at `start_ms`, and on no other pool before
+    its quotas let it; `waits_at` is None for one that starts now.
+    """
+    supply, best = cycle.snapshot.supply, dict[int, Candidate]()
+    allowed = Allowance(cycle.ledger, entity, look.options, cycle.now_ms, cycle.started)
+    for at, option in enumerate(look.options):
         candidate = candidate_now(look, option, cycle.board, cycle.profile)
+        if waits_at is not None:
+            let = allowed.start(at, Start(candidate.start_ms, "none")).start_ms
+            if option.columns.pool.id == waits_at:
+                let = start_ms
+            if let != candidate.start_ms:
+                candidate = _moved(candidate, look, option, cycle, let)
         index = option.columns.index
         if index not in best or candidate.score < best[index].score:
             best[index] = candidate
@@ -134,6 +155,19 @@ def _places(supply: Supply, look: Look, cycle: Cycle) -> tuple[Place, ...]:
         out.append(Place(pool.id, pool.site, len(columns.ids), fell_to=name))
     found.sort(key=lambda place: (*_score(place), place.pool))
     return (*found, *out)
+
+
+def _moved(found: Candidate, look: Look, option: Option, cycle: Cycle, start_ms: int) -> Candidate:
+    """A candidate that starts at another time, or nobody can tell when."""
+    wait_ms = max(start_ms - cycle.now_ms, 0)
+    score = option.score_at(wait_ms, look.shape, cycle.profile)
+    moved = option.candidate(
+        start_ms=start_ms, score=score, tasks_fitting=found.tasks_fitting, now_ms=cycle.now_ms
+    )
+    if not found.nodes_started:
+        return moved
+    cost = found.cost_microcny
+    return msgspec.structs.replace(moved, nodes_started=found.nodes_started, cost_microcny=cost)
 
 
 def _score(place: Place) -> tuple[int, int]:

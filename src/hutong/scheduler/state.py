@@ -34,6 +34,7 @@ from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.forecast import Forecast
 from hutong.scheduler.match import Matcher
 from hutong.scheduler.plan import Bound, Deferral, Explanation, Plan
+from hutong.scheduler.preempt.bound import waiting_for
 from hutong.scheduler.records import (
     AcceleratorCatalog,
     QueuedJob,
@@ -42,7 +43,7 @@ from hutong.scheduler.records import (
     SiteStatus,
 )
 from hutong.scheduler.snapshot import Snapshot
-from hutong.scheduler.supply import Supply, note_loss
+from hutong.scheduler.supply import Running, Supply, note_loss
 from hutong.scheduler.tenant_standing import share_of, tenant_standing
 from hutong.scheduler.tenant_tree import Part
 from hutong.scheduler.tenants import Ledger, Tenants
@@ -363,7 +364,8 @@ class SchedulerState:
             return self._held_back[job]
         known = self._deferrals.get(group.name)
         if known is not None:
-            return self._bounded(self._behind(known, entry, now_ms), entry, group)
+            told = self._bounded(self._behind(known, entry, now_ms), entry, group)
+            return waiting_for(told, self._leaving_for(job), now_ms)
         if self._demand.passed_over.get(entry.shape) is group.shape:
             if self._forecast is None:
                 self._forecast = Forecast(self.snapshot(now_ms), self._matcher.profile)
@@ -371,6 +373,12 @@ class SchedulerState:
         if self._truncated_at:
             return _plain(group.name, job, CycleFull(self._truncated_at))
         return _plain(group.name, job, NotConsidered())
+
+    def _leaving_for(self, job: JobId) -> list[Running]:
+        running = self._supply.running
+        if job not in self._preempting:
+            return []
+        return [running[one] for one, by in self._making_room.items() if by == job]
 
     def _behind(self, known: Deferral, entry: Entry, now_ms: int) -> Deferral:
         ahead = self._demand.queues[entry.queue].before(entry)

@@ -2,8 +2,10 @@
 
 import msgspec
 
-from hutong.model.classes import HIGH
-from hutong.model.reasons import NoPoolMatches
+from hutong.model.classes import HIGH, URGENT
+from hutong.model.reasons import MakingRoom, NoPoolMatches
+from hutong.model.tenant import QuotaResource, QuotaRule
+from hutong.scheduler.plan import Candidate, Preview
 from tests.unit.scheduler.worlds import (
     A100,
     ASCEND,
@@ -113,3 +115,50 @@ def test_a_preview_beyond_a_long_queue_goes_by_estimates() -> None:
     assert (seen.starts_now, seen.jobs_ahead) == (False, 3_000)
     assert seen.reasons[0].code == "waiting.cycle_full"
     assert seen.start_ms > world.now_ms
+
+
+def chosen(seen: Preview) -> Candidate:
+    """The place at which a previewed job would start."""
+    candidate = next(place.candidate for place in seen.places if place.pool == seen.pool)
+    assert candidate is not None
+    return candidate
+
+
+def test_the_start_told_is_that_of_the_place_chosen() -> None:
+    world = World().pool("bj/gpu", chips=8).pool("tj/gpu", chips=8)
+    world.runs("bj/gpu-0", chips=8, ends_in_ms=20 * MINUTE_MS)
+    world.runs("tj/gpu-0", chips=8, ends_in_ms=30 * MINUTE_MS)
+    world.job(chips(8), estimate_ms=HOUR_MS, array=ArraySpec(3))
+    for tenant in ("default", "other"):
+        seen = world.preview(chips(8), estimate_ms=HOUR_MS, tenant=tenant)
+        assert not seen.starts_now
+        assert chosen(seen).start_ms == seen.start_ms > world.now_ms
+        assert chosen(seen).finish_ms == seen.start_ms + HOUR_MS
+
+
+def test_no_place_is_told_to_start_before_its_quota_lets_it() -> None:
+    world = World().pool("bj/gpu", chips=8).pool("tj/gpu", chips=8)
+    world.tenant("acme", rules=(QuotaRule(QuotaResource.ACCELERATORS, limit=4000),))
+    world.runs("bj/gpu-0", chips=4, ends_in_ms=20 * MINUTE_MS, tenant="acme")
+    seen = world.preview(chips(1), tenant="acme", estimate_ms=HOUR_MS)
+    starts = [place.candidate.start_ms for place in seen.places if place.candidate is not None]
+    assert starts == [world.now_ms + 20 * MINUTE_MS] * 2
+    assert seen.start_ms == starts[0]
+    never = world.preview(chips(5), tenant="acme", estimate_ms=HOUR_MS)
+    assert never.start_ms == 0
+    assert [p.candidate.start_ms for p in never.places if p.candidate is not None] == [0, 0]
+
+
+def test_a_job_for_which_somebody_stops_is_told_to_start_once_they_are_gone() -> None:
+    world = World().pool("bj/gpu", chips=8)
+    world.runs("bj/gpu-0", chips=8, priority="low", grace_ms=25_000)
+    seen = world.preview(chips(8), priority=URGENT)
+    assert seen.reasons[-1] == MakingRoom(1, 25_000)
+    assert chosen(seen).start_ms == seen.start_ms == world.now_ms + 25_000
+    job = world.job(chips(8), priority=URGENT)
+    world.step()
+    assert world.why(job).reasons == seen.reasons
+    assert world.why(job).start_ms == seen.start_ms
+    world.now_ms += 10_000
+    assert world.why(job).reasons[-1] == MakingRoom(1, 15_000)
+    assert world.why(job).start_ms == seen.start_ms

@@ -106,6 +106,16 @@ class CycleFull(Reason, frozen=True, tag="waiting.cycle_full"):
         return f"This cycle placed its limit of {self.limit} jobs; the next one goes on."
 
 
+QUOTA_UNITS = {
+    "cpu_milli": (1000, "CPUs"),
+    "memory_mib": (1, "MiB"),
+    "accelerator_milli": (1000, "accelerators"),
+    "accelerator_milli_ms": (3_600_000_000, "accelerator hours"),
+    "microcny": (1_000_000, "CNY"),
+}
+"""What quotas count: how many of it are one of what a sentence counts, and that one's name."""
+
+
 class OverQuota(Reason, frozen=True, tag="waiting.quota"):
     """A hard quota of the tenant, or of a tenant above it, is used up."""
 
@@ -117,10 +127,19 @@ class OverQuota(Reason, frozen=True, tag="waiting.quota"):
     limit: int
 
     def sentence(self) -> str:
-        return (
-            f"{self.tenant} uses {self.used} of its {self.limit} {self.resource} "
-            f"and this needs {self.wanted} more."
-        )
+        return f"{self._told('its {limit}')} and this needs {self._amount(self.wanted)} more."
+
+    def _told(self, of: str) -> str:
+        """What is used `of` how much of what, such as "acme uses 4 of its 8 accelerators"."""
+        unit, _, rest = self.resource.partition(" ")
+        name = QUOTA_UNITS.get(unit, (1, unit))[1] + (f" {rest}" if rest else "")
+        told = of.format(limit=self._amount(self.limit))
+        return f"{self.tenant} uses {self._amount(self.used)} of {told} {name}"
+
+    def _amount(self, amount: int) -> str:
+        per = QUOTA_UNITS.get(self.resource.partition(" ")[0], (1, ""))[0]
+        whole, part = divmod(amount * 10_000 // per, 10_000)
+        return f"{whole}.{part:04d}".rstrip("0").rstrip(".")
 
 
 class BorrowLimit(OverQuota, frozen=True, tag="waiting.borrow_limit"):
@@ -131,8 +150,8 @@ class BorrowLimit(OverQuota, frozen=True, tag="waiting.borrow_limit"):
 
     def sentence(self) -> str:
         return (
-            f"{self.tenant} uses {self.used} of {self.limit} {self.resource}, what it is "
-            f"guaranteed and may borrow, and this needs {self.wanted} more."
+            f"{self._told('{limit}')}, what it is guaranteed and may borrow, and this needs "
+            f"{self._amount(self.wanted)} more."
         )
 
 
@@ -147,8 +166,8 @@ class QuotaWindowFull(OverQuota, frozen=True, tag="waiting.quota_window"):
 
     def sentence(self) -> str:
         return (
-            f"{self.tenant} uses {self.used} of its {self.limit} {self.resource} with what runs, "
-            f"and this needs {self.wanted} more."
+            f"{self._told('its {limit}')} with what runs, and this needs "
+            f"{self._amount(self.wanted)} more."
         )
 
 

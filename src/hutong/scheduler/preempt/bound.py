@@ -7,6 +7,7 @@ stopped it is said what protects whom.
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from hutong.model.ids import JobId
@@ -14,7 +15,7 @@ from hutong.model.reasons import MakingRoom, NoRoomToMake, WaitReason
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Ints, Mask
 from hutong.scheduler.match import Option
-from hutong.scheduler.plan import Bound
+from hutong.scheduler.plan import Bound, Deferral
 from hutong.scheduler.reserve import Found
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.supply import Running
@@ -37,6 +38,17 @@ def promise(
     gone_ms = max([_gone_ms(one, now_ms) for one in leaving], default=now_ms)
     reason = MakingRoom(len(leaving), gone_ms - now_ms) if leaving else None
     return Bound(job, by_ms, gone_ms, gone_ms + option.ready_ms, reason)
+
+
+def waiting_for(deferral: Deferral, leaving: Sequence[Running], now_ms: int) -> Deferral:
+    """Say in a deferral that attempts are being stopped for its job: it starts once they are gone,
+    which may be sooner than said."""
+    if not leaving:
+        return deferral
+    gone_ms = max([_gone_ms(one, now_ms) for one in leaving])
+    start_ms, reasons = max(deferral.start_ms, gone_ms), deferral.reasons
+    reasons = (*reasons, MakingRoom(len(leaving), gone_ms - now_ms))
+    return msgspec.structs.replace(deferral, start_ms=start_ms, reasons=reasons)
 
 
 def _leaving(
