@@ -221,6 +221,52 @@ CATALOGUE: dict[str, ErrorKind] = {
         500, "This program failed: {problem}.", "Run it again with HUTONG_DEBUG=1 and report it.",
     ),
     "cli.usage": _K(400, "{problem}.", "`hutong {command} --help` shows how."),
+    # Traces
+    "trace.bad_value": _K(
+        400, "{file}, line {line}: the column {column} cannot be `{value}`: {problem}.",
+        "Mend the row, or read with `--skip-bad`, which counts such rows and goes on.",
+    ),
+    "trace.columns": _K(
+        400, "{file} has no column {columns}, which its format {format} needs.",
+        "The page on traces lists the columns of each format; `--format` names another.",
+    ),
+    "trace.backwards": _K(
+        400, "{file}, line {line}: the column {column} is `{value}`, before the line above it, and "
+        "rows of this format are in order of time.",
+        "`--sort` reads all rows first and sorts them; `--skip-bad` counts such rows.",
+    ),
+    "trace.cut": _K(
+        400, "{file} ends behind line {line} without being whole: {problem}.",
+        "Fetch it again, or read what is there with `--skip-bad`.",
+    ),
+    "trace.encoding": _K(
+        400, "{file}, line {line}, byte {column}: {byte} is no UTF-8.",
+        "`iconv -t utf-8` turns it; `--skip-bad` counts such rows and goes on.",
+    ),
+    "trace.empty": _K(
+        400, "{file} holds no job; {skipped} row(s) of it give none.",
+        "`--format` names its format, where that was not told right.",
+    ),
+    "trace.unknown_chip": _K(
+        400, "{file}, line {line}: the catalogue knows no chip {chip}.", "{advice}",
+    ),
+    "trace.unknown_format": _K(
+        400, "{file} is in none of the formats that can be told by their content.",
+        "`--format` names one of: {formats}.",
+    ),
+    "trace.companion": _K(
+        400, "{file} says only a part: {what} is wanted beside it.", "{advice}",
+    ),
+    "trace.malformed": _K(400, "{file} is not what its format {format} takes: {problem}.",
+        "`--format` names another format.",
+    ),
+    "trace.no_world": _K(
+        400, "{file} does not tell the machines that it was taken from.",
+        "Name a world to replay it in.",
+    ),
+    "trace.option": _K(
+        400, "The option {option} of a trace cannot be {value}: {problem}.", "Take {wanted}.",
+    ),
     "simulation.violation": _K(
         500, "Seed {seed}, step {step}: {promise} is broken: {problem}.", "Repeat with: {command}",
     ),
