@@ -153,6 +153,7 @@ PROFILE_SETTINGS = {
     "carbon_microcny_per_kg": "What a kilogram of CO2 counts as cost.",
     "commercial_after_ms": "Commercial capacity is started once the expected wait is longer.",
     "commercial_idle_ms": "Commercial capacity is given back once it was idle for so long.",
+    "grow_after_ms": "How long a gang that may be resized runs at least before it grows.",
 }
 SETTINGS = {
     "HUTONG_URL": "Address of the hub, for every command that talks to one.",

@@ -84,8 +84,8 @@ def show(reply: ExplainReply) -> None:
         output.table([Column("NODES", right=True), Column("BY", least=10)], rows, indent=2)
 
 
-def _show_bound(bound: BoundView, now: int, told: Collection[str]) -> None:
-    """By when its class has it placed, and whether that is certain. `told` are reasons given."""
+def _show_bound(bound: BoundView, now: int, given: Collection[str]) -> None:
+    """By when its class has it placed, and whether that is certain. `given` are reasons said."""
     due = f"by {human.clock(bound.by_ms, now)}"
     if not bound.promised_ms:
         told = "Nothing is certain yet"
@@ -94,7 +94,7 @@ def _show_bound(bound: BoundView, now: int, told: Collection[str]) -> None:
     else:
         told = f"That cannot be kept: it will be {human.until(bound.promised_ms, now)}"
     output.sentence(f"Its class has it placed {due}. {told}.")
-    if bound.reason is not None and bound.reason.code not in told:
+    if bound.reason is not None and bound.reason.code not in given:
         output.sentence(bound.reason.sentence)
 
 

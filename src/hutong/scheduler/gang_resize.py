@@ -32,8 +32,6 @@ from hutong.scheduler.supply import Running
 if TYPE_CHECKING:
     from hutong.scheduler.cycle import Cycle
 
-GROW_EVERY_MS = 10 * 60_000
-"""How long a gang runs at least before it grows."""
 GROW_MILLI = 1_250
 """It grows to this many thousandths of its tasks at least."""
 GAIN_MS = 60_000
@@ -148,10 +146,12 @@ class Resizes:
         spec, before = attempt.resizable, _tasks(attempt)
         if spec is None or columns is None or spec.affinity:
             return None
-        if self._now_ms < attempt.started_ms + GROW_EVERY_MS:
-            return None
         least = max(-(-before * GROW_MILLI // 1000), before + 1)
         if least > spec.tasks or not self._is_worth(attempt, before, spec.tasks):
+            return None
+        may_ms = attempt.started_ms + self._cycle.profile.grow_after_ms
+        if self._now_ms < may_ms:
+            self._cycle.look_again(may_ms)
             return None
         lane = self._board.lane(columns)
         own = lane.columns.copy()

@@ -20,7 +20,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `cost_weight_milli` is the weight of cost against time for the objective `balanced`,
     `hour_value_microcny` what an hour of a job's time is worth when the two are compared. A job
-    waits for a better pool than one that is free for at most `better_wait_ms`.
+    waits for a better pool than one that is free for at most `better_wait_ms`. A gang that may be
+    resized runs for `grow_after_ms` at least before it grows.
     `preferred_bonus_milli` and `domestic_bonus_milli` are taken off the score of what a job
     prefers; `domestic_target_milli` is the share of accelerator work that domestic chips should do.
     `energy_weight_milli` of what a site's power costs, and `carbon_microcny_per_kg`, count as cost.
@@ -51,6 +52,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     carbon_microcny_per_kg: int = 0
     commercial_after_ms: int = 15 * 60_000
     commercial_idle_ms: int = 10 * 60_000
+    grow_after_ms: int = 10 * 60_000
 
 
 PROFILES = {

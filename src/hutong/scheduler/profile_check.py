@@ -32,6 +32,7 @@ RANGES = {
     "carbon_microcny_per_kg": (0, limits.MONEY_MICROCNY),
     "commercial_after_ms": (0, limits.DURATION_MS),
     "commercial_idle_ms": (0, limits.DURATION_MS),
+    "grow_after_ms": (0, limits.DURATION_MS),
 }
 """The least and the most of each setting that is a number."""
 

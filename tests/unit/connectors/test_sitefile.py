@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hutong.connectors.local.sitefile import parse_site_file, read_site_file
 from hutong.model.errors import HutongError
 from hutong.model.resources import Amount
-from hutong.model.supply import Node, NodeCondition, PriceBook, Site, SoftwareVersion
+from hutong.model.supply import Energy, Node, NodeCondition, PriceBook, Site, SoftwareVersion
 
 GOOD = """\
 site: beijing
@@ -180,3 +180,51 @@ def test_whatever_is_written_it_is_a_site_or_an_error_of_the_catalogue(
     except HutongError as error:
         outcome = error.code
     assert outcome in {"local", "file.syntax", "file.bad_value", "file.unknown_key"}
+
+
+POWER = """\
+energy: {price_cny_per_kwh: 0.35, carbon_g_per_kwh: 560, pue: 1.25}
+"""
+
+
+def test_a_site_may_declare_what_its_power_costs_and_what_its_nodes_draw() -> None:
+    text = GOOD.replace("boot_s: 30", "boot_s: 30\n    accelerator_watt: 400\n    node_watt: 900")
+    file = parse_site_file((text + POWER).encode(), "f")
+    assert file.site.energy == Energy(350_000, 560, 1250)
+    big, small = file.inventory.pools
+    assert (big.accelerator_watt, big.node_watt) == (400, 900)
+    assert (small.accelerator_watt, small.node_watt) == (0, 0)
+    assert parse_site_file(GOOD.encode(), "f").site.energy is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("0.35", "-1", "it is no price"),
+        ("0.35", "101", "up to 100"),
+        ("0.35", "0.0000001", "it is no price"),
+        ("0.35", "Infinity", "price_cny_per_kwh"),
+        ("560", "-1", "out of range"),
+        ("560", "lots", "carbon_g_per_kwh"),
+        ("1.25", "0.9", "such as 1.2"),
+        ("1.25", "11", "such as 1.2"),
+        ("1.25", "NaN", "pue"),
+        ("pue:", "due:", "Did you mean `pue`?"),
+    ],
+)
+def test_power_that_cannot_be_is_refused(before: str, after: str, said: str) -> None:
+    error = problem(GOOD + POWER.replace(before, after))
+    assert error.code in ("file.bad_value", "file.unknown_key")
+    assert error.facts["line"] == 23
+    assert said in f"{error.message} {error.hint}"
+
+
+@pytest.mark.parametrize("word", ["Infinity", "-Infinity", "NaN", "sNaN"])
+@pytest.mark.parametrize("key", ["cpus: 8", "12.5"])
+def test_a_number_without_a_value_is_refused(key: str, word: str) -> None:
+    assert problem(GOOD.replace(key, key.partition(":")[0] + f": {word}" if ":" in key else word))
+
+
+def test_what_a_node_draws_is_no_less_than_nothing() -> None:
+    error = problem(GOOD.replace("boot_s: 30", "node_watt: -1"))
+    assert (error.code, error.facts["line"]) == ("file.bad_value", 18)

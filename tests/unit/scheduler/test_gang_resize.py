@@ -161,6 +161,20 @@ def test_it_does_not_grow_right_after_it_started() -> None:
     assert not grown(world)
 
 
+def test_the_next_cycle_comes_when_it_may_first_grow() -> None:
+    world = world_of(8)
+    busy = [world.runs(f"bj/gpu-{at}", chips=8, ends_in_ms=99 * HOUR_MS) for at in range(4)]
+    elastic(world)
+    world.step()
+    may_ms = world.now_ms + world.profile.grow_after_ms
+    for attempt in busy:
+        world.end(attempt)
+    assert world.step().look_again_ms == may_ms
+    world.now_ms = may_ms
+    assert grown(world) == [(8, None)]
+    assert world.cycle().look_again_ms == 0
+
+
 def test_it_does_not_grow_where_it_would_lose_more_than_it_gains() -> None:
     world = world_of(8)
     busy = [world.runs(f"bj/gpu-{at}", chips=8, ends_in_ms=99 * HOUR_MS) for at in range(4)]

@@ -5,6 +5,7 @@ line and the nearest known key, a value that cannot be with what it should be.
 """
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,6 +27,7 @@ from hutong.model.limits import (
 )
 from hutong.model.resources import Amount
 from hutong.model.supply import (
+    Energy,
     Inventory,
     Node,
     NodeCondition,
@@ -39,6 +41,7 @@ from hutong.model.supply import (
 FILE_BYTES = 4 * 1024 * 1024
 VALUES = 1_000_000
 KEEP_WORK_HOURS = 72
+WATTS = 1_000_000
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +52,12 @@ class _Price(_Strict, frozen=True):
     accelerator_cny_per_hour: Decimal = Decimal(0)
     cpu_cny_per_hour: Decimal = Decimal(0)
     memory_gib_cny_per_hour: Decimal = Decimal(0)
+
+
+class _Energy(_Strict, frozen=True):
+    price_cny_per_kwh: Decimal = Decimal(0)
+    carbon_g_per_kwh: int = 0
+    pue: Decimal = Decimal(1)
 
 
 class _Node(_Strict, frozen=True):
@@ -70,6 +79,8 @@ class _Pool(_Strict, frozen=True):
     declared: bool = False
     domains: tuple[str, ...] = ()
     boot_s: int = 0
+    accelerator_watt: int = 0
+    node_watt: int = 0
 
 
 class _Offer(_Strict, frozen=True):
@@ -97,6 +108,7 @@ class _File(_Strict, frozen=True):
     kind: str = "local"
     keep_work_hours: int = KEEP_WORK_HOURS
     offers: list[_Offer] = []
+    energy: _Energy | None = None
 
 
 class SiteFile(msgspec.Struct, frozen=True):
@@ -132,7 +144,21 @@ def parse_site_file(data: bytes, name: str) -> SiteFile:
         file = msgspec.convert(content, _File, dec_hook=_decimal)
     except msgspec.ValidationError as problem:
         raise page.explain(str(problem)) from None
+    for path in _endless(file, "$"):
+        raise page.bad(path, "it is no number", "Write digits, such as 8 or 0.5.")
     return _Reader(page, file).site_file()
+
+
+def _endless(value: object, path: str) -> Iterator[str]:
+    """Where the words stand that a decimal takes and that are no number: NaN, Infinity."""
+    if isinstance(value, Decimal) and not value.is_finite():
+        yield path
+    elif isinstance(value, msgspec.Struct):
+        for key in value.__struct_fields__:
+            yield from _endless(getattr(value, key), f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _endless(item, f"{path}[{index}]")
 
 
 def _decimal(kind: type, value: Any) -> Any:
@@ -241,6 +267,8 @@ def _keys_at(path: str) -> list[str]:
         shape = _Node
     elif path.endswith(".price"):
         shape = _Price
+    elif path == "$.energy":
+        shape = _Energy
     elif path.startswith("$.pools["):
         shape = _Pool
     elif path.startswith("$.offers["):
@@ -285,6 +313,7 @@ class _Reader:
             RegionId(region.id if region else file.region),
             file.jurisdiction,
             file.kind,
+            self.energy(file.energy) if file.energy is not None else None,
         )
         pools: list[Pool] = []
         nodes: list[Node] = []
@@ -336,6 +365,9 @@ class _Reader:
             raise bad(f"{path}.name", "it has one of `accelerator` and `count` only", advice)
         if entry.boot_s < 0:
             raise bad(f"{path}.boot_s", "it is below zero", "Seconds.")
+        for key in ("accelerator_watt", "node_watt"):
+            if not 0 <= getattr(entry, key) <= WATTS:
+                raise bad(f"{path}.{key}", "it is out of range", f"Watts under load, to {WATTS}.")
         return Pool(
             PoolId(f"{self.file.site}/{entry.name}"),
             SiteId(self.file.site),
@@ -346,7 +378,23 @@ class _Reader:
             self.price(entry.price, f"{path}.price"),
             entry.declared,
             entry.boot_s * 1000,
+            entry.accelerator_watt,
+            entry.node_watt,
         )
+
+    def energy(self, entry: _Energy) -> Energy:
+        bad = self.page.bad
+        price, pue = entry.price_cny_per_kwh * 1_000_000, entry.pue * 1000
+        if price != int(price) or not 0 <= price <= 100_000_000:
+            advice = "Yuan a kilowatt hour, to six places at most, up to 100."
+            raise bad("$.energy.price_cny_per_kwh", "it is no price", advice)
+        if not 0 <= entry.carbon_g_per_kwh <= 10_000:
+            advice = "Grams of CO2 a kilowatt hour, up to 10000."
+            raise bad("$.energy.carbon_g_per_kwh", "it is out of range", advice)
+        if not 1000 <= pue <= 10_000:
+            advice = "What the building draws for 1 of the machines, such as 1.2."
+            raise bad("$.energy.pue", "it is out of range", advice)
+        return Energy(int(price), entry.carbon_g_per_kwh, round(pue))
 
     def memory_mib(self, entry: _Pool, path: str) -> int:
         match = re.fullmatch(r"([0-9]{1,9}) ?(M|Mi|MiB|G|Gi|GiB|T|Ti|TiB)", entry.memory)

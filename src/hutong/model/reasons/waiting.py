@@ -69,7 +69,8 @@ class MakingRoom(Reason, frozen=True, tag="waiting.making_room"):
     gone_in_ms: int
 
     def sentence(self) -> str:
-        within = f"within {self.gone_in_ms / 1000:g} s" if self.gone_in_ms else "any moment"
+        seconds = -(-self.gone_in_ms // 1000)
+        within = f"within {seconds} s" if seconds else "any moment"
         return f"{self.attempts} attempt(s) are being stopped to make room, and are gone {within}."
 
 
