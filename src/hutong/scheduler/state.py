@@ -44,7 +44,7 @@ from hutong.scheduler.records import (
 )
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.supply import Running, Supply, note_loss
-from hutong.scheduler.tenant_standing import share_of, tenant_standing
+from hutong.scheduler.tenant_standing import share_of, tenant_standing, waiting_tenants
 from hutong.scheduler.tenant_tree import Part
 from hutong.scheduler.tenants import Ledger, Tenants
 from hutong.scheduler.use import Use
@@ -192,13 +192,15 @@ class SchedulerState:
     def tenant_share(self, tenant: TenantId, now_ms: int) -> TenantShare:
         """How a tenant with all below it stands: its due, its use, its quota, who borrows."""
         ledger = Ledger(self._tenants, self._supply.total, now_ms)
-        return tenant_standing(self._tenants, ledger, self._tenants.imagine(tenant), now_ms)
+        waiting, entity = waiting_tenants(self._demand), self._tenants.imagine(tenant)
+        return tenant_standing(self._tenants, ledger, entity, waiting, now_ms)
 
     def tenant_shares(self, names: Iterable[TenantId], now_ms: int) -> dict[TenantId, TenantShare]:
         """How many tenants stand, without their quotas."""
         ledger = Ledger(self._tenants, self._supply.total, now_ms)
         found = {name: self._tenants.imagine(name) for name in names}
-        return {name: share_of(self._tenants, ledger, found[name]) for name in found}
+        waiting = waiting_tenants(self._demand)
+        return {name: share_of(self._tenants, ledger, found[name], waiting) for name in found}
 
     # Queue
 

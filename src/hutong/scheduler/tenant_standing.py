@@ -1,8 +1,12 @@
 """How a tenant stands: what is its due, what it holds, what it used, and who borrows from whom."""
 
+from collections.abc import Container
+
 import msgspec
 
+from hutong.model.ids import TenantId
 from hutong.model.tenant import Loan, QuotaRule, RuleStanding, TenantShare
+from hutong.scheduler.demand import Demand
 from hutong.scheduler.ledger import Ledger
 from hutong.scheduler.quota import Rule
 from hutong.scheduler.tenant_tree import Entity, Tenants
@@ -11,28 +15,41 @@ BORROWERS = 20
 """How many tenants a standing names at most, those with the largest part first."""
 
 
-def share_of(tenants: Tenants, ledger: Ledger, entity: Entity) -> TenantShare:
-    """How a tenant stands, its quota apart."""
-    return TenantShare(
-        ledger.share_milli(entity), ledger.use_milli(entity), entitled_milli(tenants, entity)
-    )
+def share_of(
+    tenants: Tenants, ledger: Ledger, entity: Entity, waiting: Container[TenantId]
+) -> TenantShare:
+    """How a tenant stands, its quota apart. `waiting` are the tenants with jobs that wait."""
+    due_milli = entitled_milli(tenants, entity, waiting)
+    return TenantShare(ledger.share_milli(entity), ledger.use_milli(entity), due_milli)
 
 
-def tenant_standing(tenants: Tenants, ledger: Ledger, entity: Entity, now_ms: int) -> TenantShare:
+def tenant_standing(
+    tenants: Tenants, ledger: Ledger, entity: Entity, waiting: Container[TenantId], now_ms: int
+) -> TenantShare:
     """How a tenant stands."""
     rules = tuple([_of_rule(tenants, ledger, rule, now_ms) for rule in entity.rules])
-    return msgspec.structs.replace(share_of(tenants, ledger, entity), rules=rules)
+    return msgspec.structs.replace(share_of(tenants, ledger, entity, waiting), rules=rules)
 
 
-def entitled_milli(tenants: Tenants, entity: Entity) -> int:
+def waiting_tenants(demand: Demand) -> dict[TenantId, bool]:
+    """The tenants that have jobs which could start, themselves or below them."""
+    queues = [queue for queue in demand.queues.values() if queue.elements]
+    return {above.id: True for queue in queues for above in queue.entity.chain}
+
+
+def entitled_milli(tenants: Tenants, entity: Entity, waiting: Container[TenantId]) -> int:
     """Weight over the sum of the weights of all siblings, multiplied down the tree, in thousandths.
 
-    Every tenant counts that was made or has run something.
+    Every tenant counts that was made, has run something, or waits.
     """
     due = 1.0
     for level in entity.chain:
         siblings = level.parent.children if level.parent is not None else tenants.roots
-        others = [one for one in siblings if one.made or one.use is not None or one.tree.jobs]
+        others = [
+            one
+            for one in siblings
+            if one.made or one.use is not None or one.tree.jobs or one.id in waiting
+        ]
         weights = sum([one.weight for one in others if one is not level])
         due *= level.weight / (weights + level.weight)
     return int(due * 1000)

@@ -23,11 +23,12 @@ Counts = dict[tuple[TenantId, JobState], int]
 
 
 async def list_tenants(call: Call) -> Answer:
-    """The tenants that the caller sees: those that were made, and those that have jobs."""
+    """The tenants that the caller sees: those that were made or have jobs, and all above them."""
     driver = call.hub.driver
     counts = await driver.read(driver.store.count_jobs)
     machine = driver.machine
-    names = dict.fromkeys((*machine.state.tenants, *(tenant for tenant, _ in counts)))
+    known = _known(machine, counts)
+    names = {above: True for tenant in known for above in ancestors(tenant)}
     held = _held(machine)
     seen = [name for name in sorted(names) if call.principal.sees(name)]
     shares = machine.scheduler.tenant_shares(seen, driver.clock.now_ms())
@@ -90,11 +91,16 @@ def _named(call: Call) -> TenantId:
     return TenantId(name)
 
 
+def _known(machine: HubMachine, counts: Counts) -> tuple[TenantId, ...]:
+    """The tenants that were made and those that have jobs; some twice."""
+    return (*machine.state.tenants, *(tenant for tenant, _ in counts))
+
+
 async def _shown(call: Call, name: TenantId) -> TenantView:
     driver = call.hub.driver
     counts = await driver.read(driver.store.count_jobs)
     machine = driver.machine
-    if name not in machine.state.tenants and not any(tenant == name for tenant, _ in counts):
+    if not any(is_within(known, name) for known in _known(machine, counts)):
         raise refuse("tenant.not_found", tenant=name)
     share = machine.scheduler.tenant_share(name, driver.clock.now_ms())
     view = _view(machine, name, counts, _held(machine), share)

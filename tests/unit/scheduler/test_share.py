@@ -197,3 +197,17 @@ def test_a_tenant_is_due_its_weight_among_its_siblings_down_the_tree() -> None:
     share = world.state.tenant_share(TenantId("a/y"), world.now_ms)
     assert (share.entitled_milli, share.share_milli, share.use_milli) == (562, 66, 0)
     assert world.state.tenant_share(TenantId("b"), world.now_ms).entitled_milli == 250
+
+
+def test_a_tenant_that_only_waits_has_its_due_beside_its_siblings() -> None:
+    world = World().pool("bj/cpu", cpu=10, mem_gib=20)
+    world.runs("bj/cpu-0", cpu=10, mem_gib=1, tenant="a/x")
+
+    def dues() -> list[int]:
+        shares = world.state.tenant_shares([TenantId(n) for n in ("a/x", "a/y", "b")], world.now_ms)
+        return [share.entitled_milli for share in shares.values()]
+
+    assert dues() == [1000, 500, 500]  # of those that have nothing, what they would be due
+    world.job(cpu=1, tenant="a/y")
+    world.job(cpu=1, tenant="b")
+    assert dues() == [250, 250, 500]

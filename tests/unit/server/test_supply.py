@@ -136,11 +136,12 @@ async def test_a_tenant_is_made_changed_and_shown(world: World) -> None:
 
 
 @on_hub
-async def test_a_tenant_with_jobs_and_nothing_else_is_shown(world: World) -> None:
+async def test_a_tenant_with_jobs_and_nothing_else_is_shown_and_all_above_it(world: World) -> None:
     await world.submit(job(tenant="acme/ocr"))
-    (view,) = (await world.get("/v1/tenants")).to(list[TenantView])
-    assert (view.id, view.weight, view.jobs) == ("acme/ocr", 1, {"queued": 1})
-    assert (await world.get("/v1/tenants/acme/ocr")).to(TenantView) == view
+    views = (await world.get("/v1/tenants")).to(list[TenantView])
+    for view, name in zip(views, ("acme", "acme/ocr"), strict=True):
+        assert (view.id, view.weight, view.jobs) == (name, 1, {"queued": 1})
+        assert (await world.get(f"/v1/tenants/{name}")).to(TenantView) == view
 
 
 @on_hub
