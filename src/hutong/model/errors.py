@@ -277,7 +277,7 @@ CATALOGUE: dict[str, ErrorKind] = {
         400, "There is no generator {name}.", "There are: {names}.",
     ),
     "generate.setting": _K(
-        400, "The generator {generator} cannot take {setting} as {value}: {problem}.",
+        400, "The generator {generator} refuses its setting {setting}: {problem}.",
         "The guide to generated workloads has all settings with their ranges.",
     ),
 }  # fmt: skip

@@ -48,6 +48,10 @@ JUMP = 1.5
 WRONG = 4.0
 """An opinion counts as off by e^4 at most."""
 
+STEPS = 16 / log(4)
+"""Predictions are in eighths of an octave, so that jobs of which about the same is believed are of
+one shape for the scheduler."""
+
 RUNS_KEPT = 256
 """A cell keeps at least its last so many runs for `distribution`, and at most twice as many."""
 
@@ -165,7 +169,7 @@ class History:
         value = _drawn(cells)
         if job.estimate_ms:
             value = opinions.blend(value, log(job.estimate_ms))
-        return within_limit(job, max(int(exp(value)), 1))
+        return within_limit(job, max(int(exp(round(value * STEPS) / STEPS)), 1))
 
     def correct(self, job: TraceJob, ran_ms: int) -> int:
         """The median of those like it that ran longer; one step more where there are too few."""

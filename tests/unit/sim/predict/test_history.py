@@ -30,7 +30,7 @@ def test_before_anything_is_learnt_the_users_word_counts_then_the_limit() -> Non
 
 def test_a_job_that_always_takes_the_same_is_predicted_to_take_it() -> None:
     history = taught(*[(job(), HOUR_MS)] * 8)
-    assert history.predict(job(name="train-18")) == pytest.approx(HOUR_MS, rel=1e-6)
+    assert history.predict(job(name="train-18")) == pytest.approx(HOUR_MS, rel=0.05)
 
 
 def test_a_new_user_gets_what_jobs_of_the_same_shape_take() -> None:
@@ -156,6 +156,11 @@ def test_the_same_past_gives_the_same_predictions() -> None:
         return out
 
     assert predictions() == predictions()
+
+
+def test_predictions_that_differ_little_are_the_same() -> None:
+    told = {taught((job(), HOUR_MS + 1_000 * n)).predict(job()) for n in range(60)}
+    assert len(told) == 1
 
 
 def test_levels_go_from_those_that_forget_slowly() -> None:
