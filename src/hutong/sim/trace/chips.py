@@ -35,11 +35,14 @@ MEANT = {
 }
 """Names in the form in which the catalogue compares them, and the models they mean."""
 
+GRES = ("gpu", "npu", "mlu", "dcu", "xpu", "gcu")
+"""What Slurm clusters call the chips of any vendor."""
+
 _LIKE = {
     "Undisclosed-G1": ("T4", "G1 of the openb trace; taken for a T4."),
     "Undisclosed-G2": ("A10", "G2 of the openb trace; 96 CPUs and 8 chips a node, like an A10's."),
     "Undisclosed-G3": ("A100-80GB", "G3 of the openb trace; 128 CPUs, 768 GiB, 8 chips a node."),
-    "Undisclosed-MISC": ("P100-16GB", "All other chips of the PAI trace, older than its V100."),
+    "Undisclosed-MISC": ("K80", "The chips of the PAI trace older than its P100."),
 }
 
 

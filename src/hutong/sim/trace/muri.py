@@ -48,7 +48,7 @@ def open_file(file: TraceFile, options: TraceOptions) -> Workload:
 
 
 def _jobs(reading: Reading, options: TraceOptions) -> Iterator[TraceJob]:
-    previous_ms = 0
+    previous_ms, model = 0, options.chip or chips.ANY
     with reading.rows() as rows:
         at = columns_at(reading, rows, _COLUMNS, NAME)
         for row in rows:
@@ -75,7 +75,7 @@ def _jobs(reading: Reading, options: TraceOptions) -> Iterator[TraceJob]:
                 submit_ms,
                 run_ms or 1,
                 tasks,
-                accelerators=chips.needs(options.chip, each * 1000),
+                accelerators=chips.needs(model, each * 1000),
                 kind=kind,
                 steps=steps,
             )

@@ -52,7 +52,7 @@ def open_file(file: TraceFile, options: TraceOptions) -> Workload:
 
 
 def _jobs(reading: Reading, options: TraceOptions) -> Iterator[TraceJob]:
-    model = options.chip
+    model = options.chip or chips.ANY
     partitions: dict[str, tuple[str, str]] = {}
     with reading.rows() as rows:
         at = columns_at(reading, rows, _COLUMNS, NAME)

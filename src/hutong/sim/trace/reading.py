@@ -40,9 +40,10 @@ class TraceOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a trace is read, where its format leaves a choice.
 
     `most_jobs` ends it after so many (0 for all). `sort` takes rows of an ordered format whose time
-    goes backwards and sorts them. `chip` is the model of traces that name none. `utc_offset_min` is
-    the zone of times that name none, east of Greenwich. `unit` is that of a trace's times where
-    the format does not say: `s` or `h`. `companion` is the second file of a trace of two.
+    goes backwards and sorts them. `chip` is the model of traces that name none; empty is what is
+    known of the trace, else any. `utc_offset_min` is the zone of times that name none, east of
+    Greenwich. `unit` is that of a trace's times where the format does not say: `s` or `h`.
+    `companion` is the second file of a trace of two.
 
     Of the Standard Workload Format: `processors` says which column counts, `allocated` or
     `requested` (the other where it is missing) or `most` of both; `whole` makes a job one task
@@ -53,7 +54,7 @@ class TraceOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     most_jobs: int = 0
     sort: bool = False
-    chip: str = "any"
+    chip: str = ""
     utc_offset_min: int = 0
     unit: str = ""
     companion: str = ""
@@ -375,6 +376,10 @@ class SortedJobs:
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    def change(self, change: Callable[[TraceJob], TraceJob]) -> None:
+        """Put another in the place of each job, in their order."""
+        self._jobs = [change(job) for job in self._jobs]
 
 
 def time_ms(text: str) -> int:

@@ -7,8 +7,26 @@ from typing import NamedTuple
 
 import msgspec
 
+from hutong.catalog import load_catalog
 from hutong.model.errors import refuse
-from hutong.sim.trace import gavel, muri, openb, philly, source, swf
+from hutong.sim.trace import (
+    acme,
+    chips,
+    gaia,
+    gavel,
+    google,
+    helios,
+    journal,
+    kubernetes,
+    muri,
+    openb,
+    pai,
+    philly,
+    philly_log,
+    sacct,
+    source,
+    swf,
+)
 from hutong.sim.trace.reading import TraceFile, TraceOptions
 from hutong.sim.workload import Workload
 
@@ -27,7 +45,26 @@ def _format(module: ModuleType) -> Format:
     return Format(module.NAME, module.recognise, module.open_file)
 
 
-FORMATS = {entry.name: entry for entry in map(_format, (muri, philly, openb, gavel, swf))}
+FORMATS = {
+    entry.name: entry
+    for entry in (
+        _format(journal),
+        _format(kubernetes),
+        _format(philly_log),
+        _format(sacct),
+        _format(muri),
+        _format(philly),
+        _format(openb),
+        _format(helios),
+        _format(acme),
+        _format(gaia),
+        _format(pai),
+        Format(pai.SIMULATOR, pai.recognise_short, pai.open_short),
+        _format(google),
+        _format(gavel),
+        _format(swf),
+    )
+}
 """By name, in the order in which they are asked whether a file is theirs."""
 
 _NO_OPTIONS = TraceOptions()
@@ -47,7 +84,7 @@ def open_trace(
     catalogue (`trace.*`) that names file, line and column. An empty file is an error at once, one
     without a job when it is gone through.
     """
-    _check(options)
+    options = _checked(options)
     file = TraceFile(Path(path), skip_bad)
     if format == AUTO:
         found = detect(file.path)
@@ -85,7 +122,8 @@ _CHOICES = {
 }
 
 
-def _check(options: TraceOptions) -> None:
+def _checked(options: TraceOptions) -> TraceOptions:
+    """The options with the catalogue's name of the chip; refuses what cannot be."""
     for name, choices in _CHOICES.items():
         value = getattr(options, name)
         if value not in choices:
@@ -94,9 +132,17 @@ def _check(options: TraceOptions) -> None:
                 "trace.option",
                 option=name, value=value, problem="there is no such choice", wanted=wanted,
             )  # fmt: skip
+    model = chips.model_of(options.chip) if options.chip else ""
+    if model is None:
+        raise refuse(
+            "trace.option",
+            option="chip", value=options.chip, problem="the catalogue knows no such chip",
+            wanted=", ".join(load_catalog().nearest_accelerator(options.chip)) or "any",
+        )  # fmt: skip
     for name in ("most_jobs", "never_ran_ms"):
         if getattr(options, name) < 0:
             raise refuse(
                 "trace.option",
                 option=name, value=getattr(options, name), problem="it is negative", wanted="0",
             )  # fmt: skip
+    return msgspec.structs.replace(options, chip=model)

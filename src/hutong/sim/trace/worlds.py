@@ -15,7 +15,7 @@ from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, Pool, Site
 from hutong.model.tenant import Quota, QuotaResource, QuotaRule, Tenant
 from hutong.sim.throughput import ThroughputTable
-from hutong.sim.trace import gavel, openb, philly
+from hutong.sim.trace import acme, gavel, helios, journal, openb, philly
 from hutong.sim.trace.names import tenant_name
 from hutong.sim.workload import TraceJob, Workload, WorkloadInfo
 from hutong.sim.world import SimSite, World
@@ -28,7 +28,10 @@ NODE_CPU_MILLI, NODE_MEMORY_MIB = 96_000, 786_432
 CPU_MEMORY_MIB = 4096
 """Memory beside a processor of an SWF log, whose jobs ask for none."""
 
-PHILLY_CHIP, MURI_CHIP = "P100-16GB-PCIe", "V100-32GB"
+PHILLY_CHIP, HELIOS_CHIP, MURI_CHIP = "P100-16GB-PCIe", "V100-32GB", "V100-32GB"
+ACME_NODES = {"seren": (286, 1_048_576), "kalos": (302, 2_097_152)}
+"""Nodes of each cluster and their memory in MiB (Hu and others, NSDI 2024)."""
+
 GAVEL_CHIPS = (("V100-16GB", 36), ("P100-16GB", 36), ("K80", 36))
 
 
@@ -49,6 +52,13 @@ def world_of(workload: Workload, *, companion: str = "", pooled: bool = False) -
         case "philly" | "philly-log":
             vcs = philly.read_vcs(_beside(info, companion, ("philly_vc.csv",)))
             return philly_world(vcs, pooled=pooled)
+        case "helios":
+            vcs = helios.read_vcs(_beside(info, companion, ("cluster_gpu_number.csv",)))
+            return helios_world(vcs, pooled=pooled)
+        case "acme":
+            return acme_world("kalos" if "kalos" in info.name.lower() else "seren")
+        case "journal":
+            return journal.read_world(Path(companion or info.source))
         case "gavel":
             path = Path(companion or info.notes["throughputs"])
             return gavel_world(gavel.read_throughputs(path))
@@ -80,24 +90,24 @@ def openb_world(nodes: Path) -> World:
 
 
 def philly_world(vcs: dict[str, int], *, pooled: bool = False, chip: str = PHILLY_CHIP) -> World:
-    """Nodes of 8 chips, a pool for each virtual cluster, by its count of nodes.
+    """Philly: nodes of 8 chips, a pool for each virtual cluster, by its count of nodes.
 
     Unless `pooled`, a job of a virtual cluster that has nodes stays on them. Which chips they were
     is not published.
     """
-    shape = Amount(NODE_CPU_MILLI, NODE_MEMORY_MIB, philly.NODE_CHIPS * 1000)
-    pools = {tenant_name(vc): (shape, chip, count) for vc, count in vcs.items() if count}
-    partitions: dict[str, tuple[str, ...]] = {
-        vc: (f"philly/{tenant_name(vc)}",) for vc, count in vcs.items() if count
-    }
-    return World(
-        "philly",
-        (_site("philly", pools),),
-        tenants=tuple(
-            _guaranteed(vc, count * shape.accelerator_milli) for vc, count in vcs.items()
-        ),
-        partitions={} if pooled else partitions,
-    )
+    return _vc_world("philly", vcs, chip, pooled=pooled)
+
+
+def helios_world(vcs: dict[str, int], *, pooled: bool = False, chip: str = HELIOS_CHIP) -> World:
+    """A Helios cluster: nodes of 8 chips, a pool for each virtual cluster, as in Philly's."""
+    return _vc_world("helios", vcs, chip, pooled=pooled)
+
+
+def acme_world(cluster: str = "seren") -> World:
+    """One of Acme's clusters, `seren` or `kalos`: nodes of 8 A100 and 128 CPUs, as published."""
+    nodes, memory_mib = ACME_NODES[cluster]
+    shape = Amount(128_000, memory_mib, 8000)
+    return World(cluster, (_site(cluster, {"a100": (shape, acme.CHIP, nodes)}),))
 
 
 def gavel_world(
@@ -126,6 +136,20 @@ def tenants_of(jobs: Iterable[TraceJob]) -> tuple[Tenant, ...]:
     """A tenant of weight 1 for each that jobs name, in the order in which they come."""
     names = dict.fromkeys(job.tenant for job in jobs)
     return tuple(Tenant(TenantId(name)) for name in names)
+
+
+def _vc_world(name: str, vcs: dict[str, int], chip: str, *, pooled: bool) -> World:
+    """A cluster of virtual clusters, each with so many nodes of 8 chips."""
+    shape = Amount(NODE_CPU_MILLI, NODE_MEMORY_MIB, philly.NODE_CHIPS * 1000)
+    owned = {vc: count for vc, count in vcs.items() if count}
+    pools = {tenant_name(vc): (shape, chip, count) for vc, count in owned.items()}
+    partitions: dict[str, tuple[str, ...]] = {vc: (f"{name}/{tenant_name(vc)}",) for vc in owned}
+    return World(
+        name,
+        (_site(name, pools),),
+        tuple(_guaranteed(vc, count * shape.accelerator_milli) for vc, count in owned.items()),
+        partitions={} if pooled else partitions,
+    )
 
 
 def _site(name: str, pools: dict[str, tuple[Amount, str, int]]) -> SimSite:
