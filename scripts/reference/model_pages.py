@@ -57,6 +57,7 @@ GROUPS = {
     "simulation": "The simulator",
     "predictor": "The simulator",
     "generate": "The simulator",
+    "report": "The simulator",
 }
 
 

@@ -280,4 +280,18 @@ CATALOGUE: dict[str, ErrorKind] = {
         400, "The generator {generator} refuses its setting {setting}: {problem}.",
         "The guide to generated workloads has all settings with their ranges.",
     ),
+    # Reports of simulated runs
+    "report.unwritable": _K(
+        500, "{path} cannot be written: {problem}.",
+        "What was written before it is kept. Make room or take another folder; a report is made "
+        "again from run.json, jobs.parquet and samples.parquet.",
+    ),
+    "report.unreadable": _K(
+        400, "{path} cannot be read as part of a result: {problem}.",
+        "A result is a folder that a simulation wrote, with run.json, jobs.parquet and "
+        "samples.parquet in it.",
+    ),
+    "report.no_runs": _K(
+        400, "The side {side} of the comparison has no run.", "Name at least one result a side.",
+    ),
 }  # fmt: skip

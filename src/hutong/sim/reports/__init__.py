@@ -1,0 +1,1 @@
+"""Reports of simulated runs: figures, files, pages, tables, and what differs between runs."""
