@@ -127,8 +127,10 @@ def _places(
     """
     supply, best = cycle.snapshot.supply, dict[int, Candidate]()
     allowed = Allowance(cycle.ledger, entity, look.options, cycle.now_ms, cycle.started)
+    told = _told(cycle)
     for at, option in enumerate(look.options):
-        candidate = candidate_now(look, option, cycle.board, cycle.profile)
+        seen = told.get((option.columns.pool.id, option.model, option.need.milli))
+        candidate = seen or candidate_now(look, option, cycle.board, cycle.profile)
         if waits_at is not None:
             let = allowed.start(at, Start(candidate.start_ms, "none")).start_ms
             if option.columns.pool.id == waits_at:
@@ -155,6 +157,14 @@ def _places(
         out.append(Place(pool.id, pool.site, len(columns.ids), fell_to=name))
     found.sort(key=lambda place: (*_score(place), place.pool))
     return (*found, *out)
+
+
+def _told(cycle: Cycle) -> dict[tuple[str, str, int], Candidate]:
+    """The candidates as deciding found them: what is placed may change others."""
+    explanations = [line.explanation for line in cycle.placements if line.job == PREVIEWED]
+    explanations += [line.explanation for line in cycle.deferrals if line.head == PREVIEWED]
+    found = [one for explanation in explanations for one in explanation.candidates]
+    return {(one.pool, one.accelerator, one.accelerator_milli): one for one in found}
 
 
 def _moved(found: Candidate, look: Look, option: Option, cycle: Cycle, start_ms: int) -> Candidate:

@@ -6,6 +6,7 @@ from hutong.model.classes import HIGH, URGENT
 from hutong.model.reasons import MakingRoom, NoPoolMatches
 from hutong.model.tenant import QuotaResource, QuotaRule
 from hutong.scheduler.plan import Candidate, Preview
+from hutong.scheduler.profile import Profile
 from tests.unit.scheduler.worlds import (
     A100,
     ASCEND,
@@ -162,3 +163,13 @@ def test_a_job_for_which_somebody_stops_is_told_to_start_once_they_are_gone() ->
     world.now_ms += 10_000
     assert world.why(job).reasons[-1] == MakingRoom(1, 15_000)
     assert world.why(job).start_ms == seen.start_ms
+
+
+def test_the_scores_told_are_those_that_decided() -> None:
+    """With the job itself counted, domestic chips have their share and their bonus is gone."""
+    world = World(Profile(domestic_target_milli=500, domestic_bonus_milli=300))
+    world.pool("bj/gpu", chips=8).pool("tj/npu", chips=8, model=ASCEND)
+    seen = world.preview(chips(8), chips(8, ASCEND, 900), estimate_ms=HOUR_MS)
+    assert (seen.starts_now, seen.pool) == (True, "tj/npu")
+    assert [place.pool for place in seen.places] == ["tj/npu", "bj/gpu"]
+    assert chosen(seen).domestic_milli == 300
