@@ -132,9 +132,10 @@ def is_sooner_started(option: Option, board: Board, tasks: int) -> bool:
 def started_candidate(
     look: Look, option: Option, board: Board, profile: Profile, *, allowed: bool = True
 ) -> Candidate:
-    """An option on an offer whose nodes would have to be started, if quotas allowed it."""
+    """An option on an offer whose nodes would have to be started, if quotas and budget allow it."""
     start_ms, nodes, cost = start_of(option, board.now_ms)
-    if not allowed:
+    shared = max(option.tasks_per_node // look.shape.tasks, 1) if nodes == 1 else 1
+    if not allowed or 0 < look.shape.budget_microcny < cost // shared:
         start_ms = UNKNOWN_MS
     score = option.score_at(max(start_ms - board.now_ms, 0), look.shape, profile)
     seen = option.candidate(start_ms=start_ms, score=score, tasks_fitting=0, now_ms=board.now_ms)

@@ -93,6 +93,8 @@ class _Offer(_Strict, frozen=True):
     interconnect: str = ""
     software: dict[str, str] = {}
     price: _Price = _Price()
+    accelerator_watt: int = 0
+    node_watt: int = 0
     terms: Terms = Terms.ON_DEMAND
     boot_s: Decimal = Decimal(0)
     revoked_per_hour: Decimal = Decimal(0)
@@ -282,7 +284,10 @@ def _slot(offer: _Offer) -> _Pool:
     return _Pool(nodes=0, declared=True, **shared)
 
 
-_SHARED = ("name", "cpus", "memory", "accelerator", "count", "interconnect", "software", "price")
+_SHARED = (
+    "name", "cpus", "memory", "accelerator", "count", "interconnect", "software", "price",
+    "accelerator_watt", "node_watt",
+)  # fmt: skip
 
 
 class _Reader:

@@ -48,13 +48,18 @@ class BehindOthers(Reason, frozen=True, tag="waiting.turn"):
 
 
 class WouldDelayReserved(Reason, frozen=True, tag="waiting.reserved"):
-    """It would fit now, but starting it would delay the job that holds a reservation."""
+    """It would fit now, but starting it would delay the job that holds a reservation.
+
+    `start_ms` (Unix ms) is when that job starts; 0 where it holds none and nobody overtakes it.
+    """
 
     clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided", *ENDINGS)
     holder: str
     start_ms: int
 
     def sentence(self) -> str:
+        if not self.start_ms:
+            return f"Job {self.holder} comes first, and under this profile nobody overtakes it."
         return f"It would delay job {self.holder}, which comes first and holds a reservation."
 
 
