@@ -95,8 +95,8 @@ class Belief(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """How a run was made and what it took. CPU times are of the process.
 
-    `mode` is `oracle` or `estimate`. `decide_us` are percentiles of a cycle's CPU time (p50, p95,
-    p99, most), in microseconds.
+    `mode` is `oracle`, `estimate` or `none`. `decide_us` are percentiles of a cycle's CPU time
+    (p50, p95, p99, most), in microseconds.
     """
 
     scenario: str
@@ -116,6 +116,19 @@ class Facts(msgspec.Struct, frozen=True):
     belief: Belief | None = None
 
 
+class OfferUse(msgspec.Struct, frozen=True):
+    """What was asked of a provider: nodes of one pool, from the request to their end.
+
+    `boot_ms` of `node_ms` passed until they were ready. `cost_microcny` is what the provider took.
+    """
+
+    pool: str
+    started_count: int
+    node_ms: int
+    boot_ms: int
+    cost_microcny: int
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """A replay's result. See `NUMBERS`, `LABELS` and `SAMPLES` for what the columns mean."""
 
@@ -124,3 +137,4 @@ class Outcome(msgspec.Struct, frozen=True):
     numbers: dict[str, Ints]
     labels: dict[str, Label]
     samples: dict[str, Ints]
+    offers: tuple[OfferUse, ...] = ()

@@ -6,12 +6,19 @@ times as long for it.
 
 from enum import IntEnum
 
+from hutong.lifecycle.elements import Tries
+from hutong.lifecycle.retry import Case, judge
 from hutong.model.attempt import NodeShare
 from hutong.model.ids import AttemptId, JobId
+from hutong.model.job import RetryPolicy
+from hutong.model.reasons import EndedReason
+from hutong.model.states import JobState
 from hutong.scheduler.plan import Placement
 from hutong.sim.replay.told import Ratio, Told
 from hutong.sim.workload import TraceJob
 from hutong.sim.world import Costs
+
+_POLICY = RetryPolicy()
 
 
 class Phase(IntEnum):
@@ -28,15 +35,16 @@ class SimJob:
     """One job and its attempt, if it has one.
 
     `left_ms` is the work that is not done for good; `due` is the number of the event that is next
-    for its attempt, so that others that were planned before are known to be stale. `begin_ms` is
-    when the work of its attempt begins, which is `overhead_ms` after it `began_ms`.
+    for its attempt, so that others that were planned before are known to be stale. The work of an
+    attempt begins `overhead_ms` after the attempt `began_ms`.
     """
 
     __slots__ = (
-        "accelerator", "attempt", "attempts", "began_ms", "carbon_mg", "cost_microcny", "draw_mw",
-        "due", "energy_mwh", "first_ms", "held_ms", "id", "left_ms", "lost_milli_ms", "milli",
-        "nodes", "number", "overhead_ms", "phase", "placed_ms", "pool", "preemptions", "rate",
-        "ratio", "seen", "site", "submit_ms", "tasks", "told", "trace", "waits_for",
+        "accelerator", "attempt", "attempts", "began_ms", "believed_ms", "carbon_mg",
+        "cost_microcny", "due", "end_ms", "energy_mwh", "first_ms", "held_ms", "id", "left_ms",
+        "lost_milli_ms", "milli", "nodes", "number", "overhead_ms", "phase", "placed_ms", "pool",
+        "preemptions", "rate", "rate_chips", "ratio", "site", "stopped_for", "submit_ms", "tasks",
+        "told", "trace", "tries", "waits_for",
     )  # fmt: skip
 
     def __init__(self, number: int, job: JobId, trace: TraceJob, told: Told) -> None:
@@ -68,9 +76,12 @@ class SimJob:
         self.tasks = 0
         self.milli = 0
         self.rate = 0
-        self.draw_mw = 0
+        self.rate_chips = 0
         self.waits_for = 0
-        self.seen: dict[str, int] = {}
+        self.end_ms = 0
+        self.believed_ms: int | None = None
+        self.stopped_for: EndedReason | None = None
+        self.tries: Tries | None = None
 
     def place(self, placement: Placement, now_ms: int) -> None:
         """Take a placement: it holds its nodes from now on."""
@@ -80,6 +91,7 @@ class SimJob:
         self.phase = Phase.COMING
         self.placed_ms = now_ms
         self.began_ms = 0
+        self.stopped_for = None
         if self.first_ms < 0:
             self.first_ms = now_ms
         self.site, self.pool = placement.site, placement.pool
@@ -131,3 +143,14 @@ class SimJob:
     def weight(self) -> int:
         """What it holds: thousandths of chips, or of CPU where it has none."""
         return self.tasks * (self.milli or self.trace.cpu_milli)
+
+    def goes_on(self, reason: EndedReason) -> bool:
+        """Whether it is tried again after an attempt that did not succeed, by the hub's rules."""
+        if self.tries is None:
+            self.tries = Tries()
+        self.tries.attempts = self.attempts
+        verdict = judge(Case(_POLICY, self.tries, reason, cancelling=False))
+        if verdict.state is JobState.FAILED:
+            return False
+        self.tries.count(reason.failure)
+        return True
