@@ -17,6 +17,7 @@ import msgspec
 
 from hutong.model.errors import refuse
 from hutong.sim.reports import student
+from hutong.sim.reports.jobs import MS_PER_H
 from hutong.sim.reports.values import Figures, Group, Report
 
 LEVEL = 0.05
@@ -330,6 +331,10 @@ _FIGURES: tuple[_Figure, ...] = (
     _Figure("jain", "Jain's index", Unit.RATIO, "higher", lambda r: r.fairness.jain),
     _Figure("cost_microcny", "cost (CNY)", Unit.MICROCNY, "lower",
             lambda r: float(r.bill.cost_microcny)),
+    _Figure("bought_h", "node hours bought", Unit.HOURS, "lower",
+            lambda r: sum(offer.node_ms for offer in r.offers) / MS_PER_H if r.offers else None),
+    _Figure("bought_microcny", "paid to providers", Unit.MICROCNY, "lower",
+            lambda r: float(sum(o.cost_microcny for o in r.offers)) if r.offers else None),
     _Figure("energy_mwh", "energy (kWh)", Unit.MWH, "lower", lambda r: float(r.bill.energy_mwh)),
     _Figure("carbon_mg", "carbon (kgCO2e)", Unit.MG, "lower", lambda r: float(r.bill.carbon_mg)),
     _Figure("preemptions", "preemptions", Unit.COUNT, "lower",

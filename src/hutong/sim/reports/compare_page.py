@@ -93,7 +93,7 @@ def _method(comparison: Comparison) -> str:
 
 def _side(letter: str, side: Side) -> str:
     parts = (side.scenarios, side.workloads, side.profiles, side.modes)
-    words = [", ".join(part) for part in parts if any(part)]
+    words = list(dict.fromkeys(", ".join(part) for part in parts if any(part)))
     runs = shown.counted(side.runs, "run")
     return svg.text(f"{letter}: {side.name} · {' · '.join(words)} · {runs}")
 
@@ -118,8 +118,12 @@ def _chart(figures: Sequence[Difference]) -> str:
         "seeds; red: worse; grey: within it, or not known. Differences of more than three times A "
         "are in the table alone."
     )
-    chart = svg.intervals("Differences", rows, lambda part: f"{part * 100:+.0f}%")
+    chart = svg.intervals("Differences", rows, _sign)
     return section("How B differs", chart, note=note, kind="wide")
+
+
+def _sign(part: float) -> str:
+    return f"{part * 100:+.0f}%" if abs(part) >= 0.005 else "0%"
 
 
 def _table(figures: Sequence[Difference]) -> str:

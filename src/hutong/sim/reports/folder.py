@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from hutong.model.errors import refuse
-from hutong.sim.outcome import LABELS, NUMBERS, SAMPLES, Facts, Label, Outcome
+from hutong.sim.outcome import LABELS, NUMBERS, SAMPLES, Facts, Label, OfferUse, Outcome
 from hutong.sim.reports.page import report_page
 from hutong.sim.reports.values import Ground, Report
 
@@ -38,6 +38,7 @@ class RunFile(msgspec.Struct, frozen=True):
 
     facts: Facts
     ground: Ground = Ground()
+    offers: tuple[OfferUse, ...] = ()
     notes: dict[str, str] = {}
     format: str = FORMAT
 
@@ -57,7 +58,8 @@ def write_outcome(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refuse("report.unwritable", path=str(folder), problem=_words(error)) from error
-    write_json(folder / RUN, RunFile(outcome.facts, ground or Ground(), notes or {}))
+    run = RunFile(outcome.facts, ground or Ground(), outcome.offers, notes or {})
+    write_json(folder / RUN, run)
     jobs, samples = _jobs_frame(outcome), pl.DataFrame(dict(outcome.samples))
     write_whole(folder / JOBS, jobs.write_parquet)
     write_whole(folder / SAMPLED, samples.write_parquet)
@@ -136,6 +138,7 @@ def read_result(folder: Path) -> Outcome:
         numbers={name: _ints(folder / JOBS, jobs[name]) for name in NUMBERS},
         labels={name: _label(folder / JOBS, jobs[name]) for name in LABELS},
         samples={name: _ints(folder / SAMPLED, samples[name]) for name in SAMPLES},
+        offers=run.offers,
     )
 
 

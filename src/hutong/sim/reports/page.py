@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from hutong.sim.reports import shown, svg
+from hutong.sim.reports.jobs import MS_PER_H
 from hutong.sim.reports.paper import cards, frame, section, sentences, table
 from hutong.sim.reports.values import Figures, Group, PoolLoad, Report, Use
 
@@ -31,6 +32,7 @@ def report_page(report: Report) -> str:
         _use(report),
         _moves(report),
         _more(report),
+        _offers(report),
         *(_by(name, report.by[name]) for name in ORDER if name in report.by),
         "</div>\n",
     ]
@@ -306,6 +308,21 @@ def _more(report: Report) -> str:
         ),
     ]
     return section("What the scheduler was told of run times", table(("", ""), rows))
+
+
+def _offers(report: Report) -> str:
+    rows = [
+        [
+            offer.pool,
+            shown.whole(offer.started_count),
+            shown.number(offer.node_ms / MS_PER_H),
+            shown.percent(offer.boot_ms / offer.node_ms if offer.node_ms else 0.0),
+            shown.money(offer.cost_microcny),
+        ]
+        for offer in report.offers[:ROWS_AT_MOST]
+    ]
+    head = ("Pool", "nodes", "node hours", "booting", "CNY to the provider")
+    return section("Bought of providers", table(head, rows))
 
 
 def _by(label: str, groups: Sequence[Group]) -> str:

@@ -37,7 +37,8 @@ padding:10px 14px}}
 .grid2{{display:grid;grid-auto-flow:dense;grid-template-columns:repeat(auto-fit,minmax(min(540px,100%),1fr));gap:14px}}
 section{{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:14px 16px;
 min-width:0}}
-section.wide{{grid-column:1/-1}}
+section.wide{{grid-column:1/-1}}section.wide svg{{max-width:800px}}
+main>section{{margin-bottom:14px}}
 svg{{display:block;width:100%;height:auto;margin-top:6px}}
 svg text{{fill:var(--soft);font-size:12px}}svg text.v{{fill:var(--ink);font-size:11px}}
 svg .grid{{stroke:var(--grid)}}svg .mark{{stroke:var(--ink);stroke-dasharray:4 3}}

@@ -90,6 +90,7 @@ def make_report(
         series=series_of(outcome, window),
         wait_curves=wait_curves(outcome, jobs),
         pool_loads=pool_loads(outcome, jobs, window, ground),
+        offers=outcome.offers,
         notes=_notes(outcome, jobs, window),
     )
 

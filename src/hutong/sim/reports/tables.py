@@ -10,6 +10,7 @@ from rich.text import Text
 from hutong.sim.reports import shown
 from hutong.sim.reports.compare import Comparison, Difference, Side, Verdict
 from hutong.sim.reports.compare_page import change, quantity, relative
+from hutong.sim.reports.jobs import MS_PER_H
 from hutong.sim.reports.page import TITLES
 from hutong.sim.reports.values import Figures, Group, Report, Use
 
@@ -156,6 +157,7 @@ def _facts(report: Report, console: Console) -> None:
         ("stranded", stranded if machines.accelerators.ready else ""),
         ("fairness", fair if report.fairness.tenants_in_all > 1 else ""),
         ("bill", bill),
+        ("bought", _bought(report)),
         ("moves", moved),
         ("deadlines", f"{due.kept:,} of {due.jobs:,} kept" if due.jobs else ""),
         ("told", told if beliefs.told else ""),
@@ -169,6 +171,17 @@ def _facts(report: Report, console: Console) -> None:
             grid.add_row(name, _text(words))
     console.print()
     console.print(grid)
+
+
+def _bought(report: Report) -> str:
+    if not report.offers:
+        return ""
+    hours = sum(offer.node_ms for offer in report.offers) / MS_PER_H
+    nodes = sum(offer.started_count for offer in report.offers)
+    paid = shown.money(sum(offer.cost_microcny for offer in report.offers))
+    return (
+        f"{shown.counted(nodes, 'node')} for {shown.number(hours)} hours, {paid} CNY to providers"
+    )
 
 
 def _groups(label: str, groups: Sequence[Group], console: Console) -> None:

@@ -7,7 +7,7 @@ definitions in words.
 
 import msgspec
 
-from hutong.sim.outcome import Facts
+from hutong.sim.outcome import Facts, OfferUse
 
 FORMAT = "hutong-report/1"
 
@@ -273,7 +273,8 @@ class Report(msgspec.Struct, frozen=True):
 
     `wait_ms` is from handing in to the first start, `completion_ms` to the end, of jobs that came
     so far. `waiting_ms` is how long those had waited that had not started when the run ended.
-    `by` has the jobs by each label of the outcome, the most numerous first. `notes` are sentences
+    `by` has the jobs by each label of the outcome, the most numerous first. `offers` is what was
+    bought of providers, by pool: what they took, which is not what jobs paid. `notes` are sentences
     that say what is left out, and why.
     """
 
@@ -299,5 +300,6 @@ class Report(msgspec.Struct, frozen=True):
     series: Series
     wait_curves: tuple[WaitCurve, ...]
     pool_loads: tuple[PoolLoad, ...]
+    offers: tuple[OfferUse, ...] = ()
     notes: tuple[str, ...] = ()
     format: str = FORMAT
