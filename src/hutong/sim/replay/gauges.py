@@ -37,18 +37,16 @@ class Gauges:
 
     def pass_to(self, now_ms: int) -> None:
         """Time goes on; what held until now is noted if a sample is due."""
-        if now_ms >= self.samples.due_ms:
-            self.sample(max(self.samples.due_ms, self._since_ms))
+        if now_ms > self._since_ms and now_ms >= self.samples.due_ms:
+            self.samples.add(self.values(max(self.samples.due_ms, self._since_ms)))
         self._since_ms = now_ms
 
-    def sample(self, at_ms: int) -> None:
-        """Note the counts as of a time."""
+    def values(self, at_ms: int) -> tuple[int, ...]:
+        """The counts as of a time, in the order of `SAMPLES`."""
         ready_milli, ready_cpu = self._ready_now()
-        self.samples.add(
-            (
-                at_ms, self.running, self.waiting, self.waiting_milli, self.used_milli,
-                ready_milli, self.used_cpu, ready_cpu, self._stranded_now(),
-            )
+        return (
+            at_ms, self.running, self.waiting, self.waiting_milli, self.used_milli,
+            ready_milli, self.used_cpu, ready_cpu, self._stranded_now(),
         )  # fmt: skip
 
     def _ready_now(self) -> tuple[int, int]:

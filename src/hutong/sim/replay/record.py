@@ -87,10 +87,11 @@ class Samples:
             column.append(value)
         self.due_ms = values[0] + self._every_ms
 
-    def columns(self) -> dict[str, Ints]:
-        """The samples as arrays."""
+    def columns(self, last: tuple[int, ...]) -> dict[str, Ints]:
+        """The samples as arrays, with a last one at the end of the run."""
         return {
-            name: np.array(column, np.int64).reshape(-1) for name, column in self._columns.items()
+            name: np.append(np.array(column, np.int64), value)
+            for (name, column), value in zip(self._columns.items(), last, strict=True)
         }
 
 

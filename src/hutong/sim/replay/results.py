@@ -74,5 +74,5 @@ class Results:
             finished=finished,
             belief=belief(setup.predictor or _SOURCES[setup.mode], numbers),
         )
-        samples = self.gauges.samples.columns()
+        samples = self.gauges.samples.columns(self.gauges.values(now_ms - self._begin_ms))
         return Outcome(facts, tuple(self.rows.names), numbers, self.rows.labels(), samples, offers)

@@ -224,18 +224,23 @@ class SupplySide:
 
     def _cut(self, mishap: Mishap, more: int, play: Play) -> None:
         """A link drops or is back."""
-        here = self._catalog.find_region(self._sites[mishap.site].site.region)
-        a = here.id if here is not None else self._sites[mishap.site].site.region
-        there = self._catalog.find_region(mishap.other)
-        b = there.id if there is not None else mishap.other
-        name = "link " + " ".join(sorted((a, b)))
+        pair = self._pair(self._sites[mishap.site].site.region, mishap.other)
+        name = "link " + " ".join(pair)
         turned = self._more(name) if more > 0 else self._less(name)
         if turned:
-            said = {tuple(sorted((link.a, link.b))): link for link in self._world.links}
-            link = said.get(tuple(sorted((a, b)))) or self._catalog.link(a, b)
+            said = {self._pair(link.a, link.b): link for link in self._world.links}
+            link = said.get(pair) or self._catalog.link(*pair)
             if more > 0:
                 link = msgspec.structs.replace(link, bandwidth_mbit_per_s=0)
             play.put_link(link)
+
+    def _pair(self, *names: str) -> tuple[str, str]:
+        """Two regions by the catalogue's names, in order."""
+        found = [self._catalog.find_region(name) for name in names]
+        a, b = sorted(
+            one.id if one is not None else name for one, name in zip(found, names, strict=True)
+        )
+        return a, b
 
     # Curves
 
