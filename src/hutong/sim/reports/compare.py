@@ -124,15 +124,14 @@ def compare(
     reports_a: Sequence[Report],
     reports_b: Sequence[Report],
     *,
-    name_a: str = "A",
-    name_b: str = "B",
+    names: tuple[str, str] = ("A", "B"),
 ) -> Comparison:
     """Compare two sides, each with a report a seed. Raises `report.no_runs` for an empty side."""
-    for name, reports in ((name_a, reports_a), (name_b, reports_b)):
+    for name, reports in zip(names, (reports_a, reports_b), strict=True):
         if not reports:
             raise refuse("report.no_runs", side=name)
     pairing = _pairing(reports_a, reports_b)
-    side_a, side_b = _side(name_a, reports_a), _side(name_b, reports_b)
+    side_a, side_b = _side(names[0], reports_a), _side(names[1], reports_b)
     return Comparison(
         a=side_a,
         b=side_b,

@@ -60,7 +60,9 @@ def whole(value: float) -> str:
 
 
 def percent(part: float) -> str:
-    """A part of one: `0%`, `0.4%`, `97.3%`, `100%`."""
+    """A part of one: `0%`, `<0.1%`, `0.4%`, `97.3%`, `100%`."""
+    if 0 < abs(part) < 0.0005:
+        return "<0.1%" if part > 0 else "-<0.1%"
     return f"{part * 100:.1f}%".replace(".0%", "%")
 
 

@@ -91,7 +91,7 @@ def _figures(report: Report, console: Console) -> None:
         rows.append(("rho, alone", fairness.alone.figures, shown.number))
     if report.deadlines.late_ms.jobs:
         rows.append(("late", report.deadlines.late_ms, shown.duration))
-    _table(
+    table(
         console,
         ("FIGURE", "MEAN", "P50", "P95", "P99", "MOST", "JOBS"),
         [
@@ -120,7 +120,7 @@ def _machines(report: Report, console: Console) -> None:
         for name, use in (("accelerators", machines.accelerators), ("CPUs", machines.cpus))
         if use.ready
     ]
-    _table(console, ("MACHINES", "READY", "HELD", "PEAK", "ALLOC", "UTIL", "IDLE, WAITED"), rows)
+    table(console, ("MACHINES", "READY", "HELD", "PEAK", "ALLOC", "UTIL", "IDLE, WAITED"), rows)
 
 
 def _facts(report: Report, console: Console) -> None:
@@ -200,7 +200,7 @@ def _groups(label: str, groups: Sequence[Group], console: Console) -> None:
         ]
         for group in groups[:ROWS_AT_MOST]
     ]
-    _table(console, head, rows)
+    table(console, head, rows)
     _rest(console, len(groups) - len(rows))
 
 
@@ -217,7 +217,7 @@ def _tenants(report: Report, console: Console) -> None:
         if alone:
             row.append(shown.number(one.alone.rho.mean) if one.alone else "-")
         rows.append(row)
-    _table(console, [*head, *(["ALONE"] if alone else [])], rows)
+    table(console, [*head, *(["ALONE"] if alone else [])], rows)
     _rest(console, fairness.tenants_in_all - len(rows))
 
 
@@ -232,13 +232,14 @@ def _differences(title: str, found: Sequence[Difference], console: Console) -> N
         values = (quantity(one.a, one.unit), quantity(one.b, one.unit))
         p = "-" if one.p is None else f"{one.p:.3f}"
         rows.append([one.title, *values, change(one), relative(one), p, (words, style)])
-    _table(console, (title, "A", "B", "B - A", "", "P", "VERDICT"), rows)
+    table(console, (title, "A", "B", "B - A", "", "P", "VERDICT"), rows)
 
 
-def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def table(console: Console, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print rows in columns; of the first column what is too long is cut."""
     if not rows:
         return
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    drawn = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     widths = [
         max(cell_len(words) for words in (name, *(_words(row[place]) for row in rows)))
         for place, name in enumerate(head)
@@ -248,13 +249,13 @@ def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[Cell]]
     widths[0] = max(min(widths[0], room), 8)
     for place, (name, width) in enumerate(zip(head, widths, strict=True)):
         justify: JustifyMethod = "right" if place else "left"
-        table.add_column(
+        drawn.add_column(
             name, justify=justify, no_wrap=True, overflow="ellipsis", width=width, min_width=width
         )
     for row in rows:
-        table.add_row(*(_text(cell) for cell in row))
+        drawn.add_row(*(_text(cell) for cell in row))
     console.print()
-    console.print(table)
+    console.print(drawn)
 
 
 def _words(cell: Cell) -> str:

@@ -102,7 +102,10 @@ def test_names_from_elsewhere_stay_text() -> None:
     rows = [ran(0, 9, 50_000, name=EVIL, priority=EVIL, **words), ran(0, 0, 5, tenant="b")]
     result = outcome(rows, scenario=EVIL, workload=EVIL, profile=EVIL, mode=EVIL)
     report = make_report(result)
-    for page in (report_page(report), comparison_page(compare([report], [report], name_a=EVIL))):
+    for page in (
+        report_page(report),
+        comparison_page(compare([report], [report], names=(EVIL, "B"))),
+    ):
         found = Checked(page)
         assert "script" not in found.tags
         assert "img" not in found.tags
@@ -113,7 +116,7 @@ def test_names_from_elsewhere_stay_text() -> None:
 
 def test_a_comparison_has_its_page(tmp_path: Path) -> None:
     reports = [[make_report(fifo(seed=seed, speed=v)) for seed in (1, 2, 3)] for v in (1.0, 1.3)]
-    write_comparison_html(tmp_path / "c.html", compare(*reports, name_a="old", name_b="new"))
+    write_comparison_html(tmp_path / "c.html", compare(*reports, names=("old", "new")))
     found = Checked((tmp_path / "c.html").read_text())
     text = " ".join(found.text)
     assert "old and new, compared" in text
