@@ -1,4 +1,6 @@
-"""Shares that a cycle has placed on one pool: they have no slots yet, but will end like others."""
+"""Shares that a cycle has placed: they have no slots yet, but will end like others."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -6,41 +8,50 @@ from hutong.scheduler.columns import Ints, PoolColumns, Small
 from hutong.scheduler.kernels import layout
 
 
+class Added(NamedTuple):
+    """Shares in columns, a row each: ADDED_ROW to ADDED_POOL, and what each gives back of the
+    chips, in thousandths."""
+
+    table: Ints
+    chips: Small
+
+
 class AddedShares:
-    """The shares in columns, in the order in which they were placed.
+    """The shares that a cycle has placed on all pools, in the order in which they were placed."""
 
-    `table` has the columns ADDED_ROW to ADDED_EXCLUSIVE, `chips` what each gives back of the chips.
-    """
+    __slots__ = ("chips", "size", "table")
 
-    __slots__ = ("_chips", "_table", "size")
-
-    def __init__(self, columns: PoolColumns) -> None:
-        self._table = np.zeros((16, layout.ADDED_COLUMNS), np.int64)
-        self._chips = np.zeros((16, len(columns.caps)), np.int16)
+    def __init__(self, chips_wide: int) -> None:
+        self.table: Ints = np.zeros((64, layout.ADDED_COLUMNS), np.int64)
+        self.chips: Small = np.zeros((64, chips_wide), np.int16)
         self.size = 0
 
-    def __len__(self) -> int:
-        return self.size
+    def on(self, columns: PoolColumns) -> Added | None:
+        """Those on one pool; None where there are none."""
+        table = self.table[: self.size]
+        rows = np.flatnonzero(table[:, layout.ADDED_POOL] == columns.index)
+        if not len(rows):
+            return None
+        return Added(table[rows], self.chips[rows, : len(columns.caps)])
 
-    @property
-    def table(self) -> Ints:
-        """One row a share."""
-        return self._table[: self.size]
+    def make_room(self, count: int) -> None:
+        """See that there is room for so many more."""
+        missing = self.size + count - len(self.table)
+        if missing > 0:
+            more = max(len(self.table), missing)
+            rows = np.zeros((more, layout.ADDED_COLUMNS), np.int64)
+            self.table = np.concatenate([self.table, rows])
+            chips = np.zeros((more, self.chips.shape[1]), np.int16)
+            self.chips = np.concatenate([self.chips, chips])
 
-    @property
-    def chips(self) -> Small:
-        """Thousandths by chip, one row a share."""
-        return self._chips[: self.size]
+    def room_for(self, count: int, same: tuple[int, int, int]) -> tuple[Ints, Small, int]:
+        """Both tables whole and the first of `count` new rows, which count from then on.
 
-    def room_for(self, count: int) -> tuple[Ints, Small, int]:
-        """Both tables whole and the first of `count` new rows, which count from then on."""
+        `same` is what they have alike: their pool, when they end, and what that rests on.
+        """
+        self.make_room(count)
         first = self.size
         self.size += count
-        if self.size > len(self._table):
-            more = max(len(self._table), count)
-            rows = np.zeros((more, layout.ADDED_COLUMNS), np.int64)
-            self._table = np.concatenate([self._table, rows])
-            self._chips = np.concatenate(
-                [self._chips, np.zeros((more, self._chips.shape[1]), np.int16)]
-            )
-        return self._table, self._chips, first
+        rows = self.table[first : self.size]
+        rows[:, layout.ADDED_POOL], rows[:, layout.ADDED_END], rows[:, layout.ADDED_BASIS] = same
+        return self.table, self.chips, first

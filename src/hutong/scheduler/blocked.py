@@ -139,6 +139,14 @@ class Blocked:
         most = self._profile.reservations_count // 2
         return len(self._held_back) < most and self.may_reserve(head)
 
+    def may_hold_any_back(self) -> bool:
+        """Whether any job may still wait for a better pool."""
+        left = self._profile.reservations_count
+        if len(self._held_back) >= left // 2:
+            return False
+        offers = self._cycle.snapshot.supply.offers
+        return left > len(self._cycle.reservations) or any(o.promised for o in offers.values())
+
     def keep_for_better(
         self, head: Head, look: Look, free: int, better: tuple[int, Found], reason: WaitsForBetter
     ) -> None:

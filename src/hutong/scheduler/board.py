@@ -6,12 +6,13 @@ reservations, evictions) changes the board alone. Room on the board only ever sh
 take, reservations bar, and what evictions free is at once reserved for whom they make room.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from hutong.model.ids import JobId
 from hutong.scheduler.added import AddedShares
+from hutong.scheduler.arena import Arena, Ground
 from hutong.scheduler.calendar import BookedHold, Calendar, Gate
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows
 from hutong.scheduler.fit import (
@@ -32,6 +33,8 @@ from hutong.scheduler.reserve import Found, Hold, Holder, earliest, first_rows
 from hutong.scheduler.supply import BASES, clamp_time
 from hutong.scheduler.sweep import Sweep
 
+IndexOf = Callable[[PoolColumns, Ground | None], Index]
+
 _MEMO_MAX = 4_096
 _NO_ROWS = np.zeros(0, np.int64)
 
@@ -40,23 +43,23 @@ class Lane:
     """One pool on the board. `closed_by` holder, if any, keeps the pool to itself."""
 
     __slots__ = (
-        "_gate", "_index", "_kept", "added", "ahead", "closed_by", "columns", "evicted", "free",
-        "free_version", "guesses", "holds", "index_of", "live", "outlook", "owned", "rough",
+        "_gate", "_ground", "_index", "_index_of", "_kept", "ahead", "closed_by", "columns",
+        "evicted", "free", "free_version", "guesses", "holds", "live", "outlook", "owned", "rough",
         "trail",
     )  # fmt: skip
 
     def __init__(
-        self, columns: PoolColumns, gate: Gate, index_of: Callable[[PoolColumns], Index] = Index
+        self, columns: PoolColumns, gate: Gate, ground: Ground | None, index_of: "IndexOf"
     ) -> None:
         self._gate = gate
+        self._ground = ground
         self._kept: Reserved | None = None
         self.live = columns
         self.columns = columns
         self._index: Index | None = None
-        self.index_of: Callable[[PoolColumns], Index] = index_of
+        self._index_of = index_of
         self.owned = False
         self.holds: list[Hold] = list(gate.holds_on(columns))
-        self.added: AddedShares | None = None
         self.evicted: Rows = _NO_ROWS
         self.outlook: Outlook | None = None
         self.rough: Outlook | None = None
@@ -70,17 +73,33 @@ class Lane:
     @property
     def index(self) -> Index:
         """The index of the pool as the cycle leaves it so far."""
+        return self._index or self.lay_out()
+
+    def lay_out(self) -> Index:
+        """Make the index, over columns of the cycle's own where it may place something."""
         if self._index is None:
-            self._index = self.index_of(self.columns)
+            if self._ground is not None:
+                self.columns = self._ground.copy_of(self.live)
+            self._index = self._index_of(self.columns, self._ground)
         return self._index
 
     def own(self) -> Index:
-        """Give the cycle columns of its own, to place on."""
+        """The index, to place on."""
         index = self.index
         if not self.owned:
-            self.columns, self.owned = self.live.copy(), True
-            index.columns = self.columns
+            assert self._ground is not None
+            self._ground.pools[self.live.index, layout.POOL_PLACED] = self.owned = True
         return index
+
+    def note_placed(self, count: int) -> None:
+        """Account that so many shares were placed here since this was last told."""
+        self.owned, self.outlook = True, None
+        self.columns.version += count
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is reserved or closed here."""
+        return not self.holds and self.closed_by is None
 
     @property
     def reserved(self) -> Reserved | None:
@@ -281,13 +300,15 @@ class Fitting:
 
 
 class NoRoom:
-    """The fitting of an option that a sweep found to have no room."""
+    """The fitting of an option that a sweep or a flow found to have no room."""
 
-    __slots__ = ()
+    __slots__ = ("fits_count", "lasting")
     exhausted = True
-    lasting = False
-    fits_count = 0
     held_by: Holder | None = None
+
+    def __init__(self, fits_count: int = 0, *, lasting: bool = False) -> None:
+        self.fits_count = fits_count
+        self.lasting = lasting
 
     def shares(self) -> Sequence[Share]:
         """Nowhere."""
@@ -297,25 +318,34 @@ class NoRoom:
 class Board:
     """Every pool as the cycle leaves it so far.
 
-    With `in_order` jobs take the first nodes that hold them rather than the tightest.
+    With `in_order` jobs take the first nodes that hold them rather than the tightest. Without an
+    `arena` it is only to be looked at.
     """
 
     def __init__(
-        self, now_ms: int, calendar: Calendar | None = None, *, in_order: bool = False
-    ) -> None:
+        self, now_ms: int, calendar: Calendar | None = None, *, arena: Arena | None = None,
+        in_order: bool = False,
+    ) -> None:  # fmt: skip
         self.now_ms = now_ms
         self.gate = Gate(calendar or Calendar(), now_ms)
         self.in_order = in_order
+        self.ground = Ground(arena) if arena is not None else None
+        self.added = AddedShares(arena.chips_wide if arena is not None else 0)
         self._lanes: dict[int, Lane] = {}
         self.sweep: Sweep | None = None
-        self.index_of: Callable[[PoolColumns], Index] = Index
+        self.index_of: IndexOf = Index
 
     def lane(self, columns: PoolColumns) -> Lane:
         """The lane of one of the state's pools."""
         lane = self._lanes.get(columns.index)
         if lane is None:
-            lane = self._lanes[columns.index] = Lane(columns, self.gate, self.index_of)
+            lane = Lane(columns, self.gate, self.ground, self.index_of)
+            self._lanes[columns.index] = lane
         return lane
+
+    def lanes(self) -> Iterable[Lane]:
+        """The pools that the cycle looked at."""
+        return self._lanes.values()
 
     def first_guess(
         self, option: Option, tasks: int, guess: Callable[["Board", Option, int], tuple[int, str]]
@@ -347,13 +377,13 @@ class Board:
     def place(self, option: Option, shares: Sequence[Share]) -> None:
         """Take room for a gang that starts now."""
         lane, need, now_ms = self.lane(option.columns), option.need, self.now_ms
-        index = lane.own()
         end_ms = clamp_time(now_ms + option.span_ms)
         bound_ms = now_ms + option.ready_ms + option.bound_ms
         basis = BASES.index(option.basis)
-        if lane.added is None:
-            lane.added = AddedShares(lane.columns)
-        index.place(need, shares, lane.added, end_ms, basis)
+        vector = option.vector
+        if vector is None:
+            vector = gang_vector(option, 1)
+        lane.own().place(vector, shares, self.added, end_ms, basis)
         for hold in lane.holds:
             if bound_ms > hold.start_ms:
                 for row, tasks in shares:
@@ -420,7 +450,8 @@ class Board:
 
     def _kept_outlook(self, lane: Lane) -> Outlook:
         if not lane.pristine:
-            return Outlook(lane.live, self.now_ms, lane.added, lane.evicted)
+            added = self.added.on(lane.live)
+            return Outlook(lane.live, self.now_ms, added, lane.evicted)
         kept: Outlook | None = lane.live.memo.get("outlook")
         if (
             kept is not None

@@ -196,11 +196,14 @@ class PoolColumns:
 
     def copy(self) -> "PoolColumns":
         """The same pool with node columns of its own; the slots are shared and only read."""
+        return self.beside(self.node.copy(), self.chips.copy())
+
+    def beside(self, node: Ints, chips: Small) -> "PoolColumns":
+        """The same pool with other node columns; the slots are shared and only read."""
         other: PoolColumns = object.__new__(PoolColumns)
         for name in self.__slots__:
             setattr(other, name, getattr(self, name))
-        other.node = self.node.copy()
-        other.chips = self.chips.copy()
+        other.node, other.chips = node, chips
         other._look_into_table()
         return other
 

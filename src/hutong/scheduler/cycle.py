@@ -25,6 +25,7 @@ from hutong.scheduler.demand import Group, Queue, Shapes
 from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
+from hutong.scheduler.flow import EXPLAINED, Flow
 from hutong.scheduler.fragment import FragmentIndex, Typical
 from hutong.scheduler.gang import Gangs, Piece, Turn
 from hutong.scheduler.gang_resize import Resizes
@@ -51,9 +52,6 @@ from hutong.scheduler.vicinity import Vicinity
 SWEEP_EVERY = 128
 """After so many shapes blocked one by one a sweep looks for others that are."""
 
-EXPLAINED = 128
-"""So many placements of a cycle are compared with the other pools, the first in the order."""
-
 DEFERRALS = 64
 """So many blocked groups are explained one by one, the first in the order (see `forecast`)."""
 
@@ -78,11 +76,12 @@ class Cycle:
         self.profile = profile
         self.now_ms = snapshot.now_ms
         self.board = Board(
-            snapshot.now_ms, snapshot.calendar, in_order=profile.backfill == "conservative"
-        )
+            snapshot.now_ms, snapshot.calendar, arena=snapshot.supply.arena(),
+            in_order=profile.backfill == "conservative",
+        )  # fmt: skip
         if profile.fit == "fragmentation":
             typical = Typical(snapshot, profile)
-            self.board.index_of = lambda columns: FragmentIndex(columns, typical)
+            self.board.index_of = lambda columns, ground: FragmentIndex(columns, typical, ground)
         self.ledger = Ledger(snapshot.tenants, snapshot.supply.total)
         self.placements: list[Placement] = []
         self.preemptions: list[Preemption] = []
@@ -107,6 +106,7 @@ class Cycle:
         self.gangs = Gangs(self)
         self.resizes: list[Resize] = []
         self._resizing = Resizes(self)
+        self._flow: Flow | None = None
 
     def run(self) -> None:
         """Go through all groups in order, until the plan is full."""
@@ -173,23 +173,29 @@ class Cycle:
             self.deferrals = [tell(line, served.get(line.group)) for line in self.deferrals]
         return verdict
 
-    def _look_at(self, cursor: Cursor) -> Look:
-        """What this cycle knows of the shape of a queue's next job."""
-        key = (cursor.shape, self.board.gate.entry)
-        found = self._looks_at.get(key)
-        if found is None or (not found.blocked and not found.match.holds(self.ambient)):
-            shape = cursor.group.shape
+    def look_at(self, number: int) -> Look:
+        """What this cycle knows of the shape with a number."""
+        key = (number, self.board.gate.entry)
+        found = self._known(self._looks_at.get(key))
+        if found is None:
+            shape = self._shapes.at[number]
             found = self.look(shape)
             if not shape.affinity:
                 self._looks_at[key] = found
         return found
 
+    def _known(self, look: Look | None) -> Look | None:
+        """A look from before, where it is still true."""
+        if look is None or look.blocked or look.match.holds(self.ambient):
+            return look
+        return None
+
     def look(self, shape: Shape) -> Look:
         """What this cycle knows of a shape."""
         gate = self.board.gate
         key = (shape, gate.entry, gate.tenant if shape.affinity else None)
-        found = self._looks.get(key)
-        if found is None or (not found.blocked and not found.match.holds(self.ambient)):
+        found = self._known(self._looks.get(key))
+        if found is None:
             plain = is_plain(shape)
             seen = shape if plain else self.gangs.seen(shape)
             match = self.snapshot.matcher.match(seen, self.profile, self.ambient)
@@ -222,35 +228,60 @@ class Cycle:
 
         `extra` is the queue that it is in.
         """
-        limit = self.profile.placements_count
         asked = _shape_of(extra, until)
         order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
-        while not self.truncated and (cursor := order.peek()) is not None:
+        if extra is not None:
+            order.ask_about(extra)
+        if self._flow is None:
+            self._flow = self._begin_flow()
+        flow = self._flow
+        while not self.truncated and (cursor := flow.turn(order)) is not None:
             self.board.gate.let(cursor.queue.entity.id)
-            look, job, shape = self._look_at(cursor), cursor.job, cursor.shape
+            left, job, shape = self.placements_left, cursor.job, cursor.shape
+            look = self.look_at(shape)
             if job in self._resizing.started:
-                order.passed_over(cursor)
-            elif len(self.placements) >= limit and self._has_room(cursor, look):
+                order.go_on(cursor)
+            elif left <= 0 and self._has_room(cursor, look):
                 self.truncated = True
-            elif len(self.placements) < limit and not look.blocked and self._place(cursor, look):
-                if self._holds_back:
-                    self._holds_back = False
-                    order.passed_over(cursor)
-                else:
-                    order.placed(cursor)
+            elif left > 0 and not look.blocked and self._place(cursor, look):
+                flow.claims_changed |= self._holds_back
+                self._holds_back = False
+                order.go_on(cursor)
                 if job == until:
                     return
             elif look.blocked and shape != asked and self._is_enough(cursor, look):
+                flow.claims_changed |= self.profile.backfill == "none"
                 self.blocked.pass_over(look, job)
                 self._pass_over(shape, asked)
-            elif self.blocked.defer(cursor.head(), look):
-                if job == until:
-                    return
-                order.passed_over(cursor)
             else:
-                if cursor.queue is extra and shape == asked:
-                    return
-                order.drop_shape(cursor)
+                flow.claims_changed = True
+                if self.blocked.defer(cursor.head(), look):
+                    if job == until:
+                        return
+                    order.go_on(cursor)
+                else:
+                    if cursor.queue is extra and shape == asked:
+                        return
+                    order.drop_shape(cursor)
+            flow.note(shape)
+
+    @property
+    def placements_left(self) -> int:
+        """How many placements there may still be."""
+        return self.profile.placements_count - len(self.placements)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a job may do better to wait than to take another than its first option."""
+        return self._better is not None and self.blocked.may_hold_any_back()
+
+    def _begin_flow(self) -> Flow:
+        """See `flow`. It asks always where whose turn it is decides what there is for him, or
+        where nodes are chosen by a rule that it does not know."""
+        profile, snapshot = self.profile, self.snapshot
+        asks = bool(snapshot.calendar.bookings or self._resizing.started)
+        asks |= profile.backfill == "conservative" or profile.fit != "tightest"
+        return Flow(self, self._shapes, self._passed, asks_always=asks)
 
     def _pass_over(self, shape: int, asked: int) -> None:
         """Look no more at jobs of a blocked shape, nor of others that a sweep finds blocked.
@@ -331,7 +362,8 @@ class Cycle:
         gang: Piece | None = None,
     ) -> None:  # fmt: skip
         """Start a group's next job on shares of a pool, or as the piece of a gang says."""
-        reason, explanation = self._tell(turn, look, option)
+        share_milli = self.ledger.share_milli(turn.group.entity)
+        reason, explanation = self.tell(turn.group, look, option, share_milli)
         columns = option.columns
         ids = columns.ids
         end_ms = self.now_ms + option.span_ms
@@ -361,25 +393,27 @@ class Cycle:
         for other, others in gang.groups if gang else ():
             self.board.place(other, others)
         if self.snapshot.demand.labels:
-            self._note_neighbour(turn, option, shares, gang)
+            groups = gang.groups if gang else ()
+            for where, taken in ((option, shares), *groups):
+                self.note_neighbour(turn.job, turn.group.entity, where, [row for row, _ in taken])
         entity = turn.group.entity
         self.ledger.charge(entity, claim)
         if entity.limits:
             self.started.append((entity, Ending(end_ms, option.basis, claim)))
 
-    def _note_neighbour(
-        self, turn: Turn, option: Option, shares: Sequence[Share], gang: Piece | None
-    ) -> None:
+    def note_neighbour(self, job: JobId, entity: Entity, option: Option, rows: list[int]) -> None:
         """Account for whom a job with labels is a neighbour from now on."""
-        labels = self.snapshot.demand.labels.get(turn.job)
+        labels = self.snapshot.demand.labels.get(job)
         if labels:
-            for where, taken in ((option, shares), *(gang.groups if gang else ())):
-                rows = [row for row, _ in taken]
-                self._neighbours.placed(turn.group.entity.id, labels, where.columns, rows)
+            self._neighbours.placed(entity.id, labels, option.columns, rows)
 
-    def _tell(self, turn: Turn, look: Look, option: Option) -> tuple[PlaceReason, Explanation]:
-        """Why it starts there: worked out once for a group as long as it goes to one pool."""
-        group = turn.group
+    def tell(
+        self, group: Group, look: Look, option: Option, share_milli: int
+    ) -> tuple[PlaceReason, Explanation]:
+        """Why a job starts there: worked out once for a group as long as it goes to one pool.
+
+        `share_milli` is its tenant's share before.
+        """
         told = self._told.get(group)
         if told is None or told[0] is not option:
             brief = len(self.placements) >= EXPLAINED
@@ -388,7 +422,6 @@ class Cycle:
                 known = look.told = (
                     option, *explain_placement(look, option, self.board, self.profile, brief=brief)
                 )  # fmt: skip
-            share_milli = self.ledger.share_milli(group.entity)
             explanation = Explanation(look.filtered, known[2], share_milli)
             told = self._told[group] = (option, known[1], explanation)
         return told[1], told[2]

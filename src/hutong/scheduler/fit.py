@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hutong.scheduler.added import AddedShares
+from hutong.scheduler.arena import Arena, Ground
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns, Rows, Small
-from hutong.scheduler.kernels import active, layout
+from hutong.scheduler.kernels import active
 from hutong.scheduler.shapes import WHOLE_MILLI
 
 Share = tuple[int, int]
@@ -109,22 +110,18 @@ class Index:
     It is a cycle's own and follows what the cycle takes with `take`.
     """
 
-    __slots__ = (
-        "_count", "_held", "_out", "_rows", "_sums", "_tasks", "_vectors", "_where", "columns",
-    )  # fmt: skip
+    __slots__ = ("_count", "_held", "_out", "_rows", "_sums", "_tasks", "_where", "columns")
 
-    def __init__(self, columns: PoolColumns) -> None:
-        rows, chips = columns.chips.shape
+    def __init__(self, columns: PoolColumns, ground: Ground | None = None) -> None:
+        """On a `ground` the columns are those that lie there."""
+        alone = Ground(Arena([columns])) if ground is None else ground
         self.columns = columns
-        self._where = np.zeros((4, rows + chips + 1), np.int32)
-        blocks = -(-rows // layout.BLOCK)
-        self._count = np.zeros((2, (chips + 1) * layout.STEPS, blocks + 1), np.int32)
-        levels, domains = columns.starts.shape
-        self._held = np.zeros((levels, domains - 1, chips + 1), np.int32)
+        self._where, self._count, self._held = alone.index_of(
+            columns, 0 if ground is None else columns.index
+        )
         self._rows = self._tasks = np.zeros(0, np.int64)
         self._out = np.zeros(2, np.int64)
-        self._sums = np.zeros((levels, domains), np.int64)
-        self._vectors: dict[Need, Ints] = {}
+        self._sums = np.zeros(columns.starts.shape, np.int64)
         active().nodes.build(
             columns.node, self._where, self._count, columns.codes, self._held, columns.cpu_total
         )
@@ -180,18 +177,16 @@ class Index:
             self._out = np.zeros(2 * tasks + 2, np.int64)
 
     def place(
-        self, need: Need, shares: Sequence[Share], added: AddedShares, end_ms: int, basis: int
+        self, need: Ints, shares: Sequence[Share], added: AddedShares, end_ms: int, basis: int
     ) -> None:
         """Take what shares of a gang hold, and add what each will give back, and when."""
         columns = self.columns
         columns.version += 1
-        vector = self._vectors.get(need)
-        if vector is None:
-            vector = self._vectors[need] = vector_for(need, 1, 1, columns)
-        placed, freed, first = added.room_for(len(shares))
+        placed, freed, first = added.room_for(len(shares), (columns.index, end_ms, basis))
+        flat = [place for share in shares for place in share]
         active().nodes.place(
             columns.node, columns.chips, self._where, self._count, columns.codes, self._held,
-            vector, np.array(shares, np.int64), placed, freed, first, end_ms, basis,
+            need, np.array(flat, np.int64), placed, freed, first,
         )  # fmt: skip
 
 

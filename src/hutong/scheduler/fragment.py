@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hutong.scheduler.added import AddedShares
+from hutong.scheduler.arena import Ground
 from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns
 from hutong.scheduler.fit import Index, Share
 from hutong.scheduler.forecast import count_elements
@@ -97,8 +98,10 @@ class FragmentIndex(Index):
 
     __slots__ = ("_left", "_placed", "_rises", "_typical", "_weights")
 
-    def __init__(self, columns: PoolColumns, typical: Typical) -> None:
-        super().__init__(columns)
+    def __init__(
+        self, columns: PoolColumns, typical: Typical, ground: Ground | None = None
+    ) -> None:
+        super().__init__(columns, ground)
         self._typical, self._weights = typical.on(columns)
         self._left: Ints = np.zeros(len(columns.caps), np.int64)
         self._placed: list[int] = []
@@ -124,7 +127,7 @@ class FragmentIndex(Index):
         return int(kernel.least(columns.node, self._where, need, allowed, rises.by_row))
 
     def place(
-        self, need: Need, shares: Sequence[Share], added: AddedShares, end_ms: int, basis: int
+        self, need: Ints, shares: Sequence[Share], added: AddedShares, end_ms: int, basis: int
     ) -> None:
         """Take what shares of a gang hold; what their rows would leave is worked out again."""
         super().place(need, shares, added, end_ms, basis)

@@ -1,8 +1,9 @@
 """The accounts of one cycle: what each tenant holds as placements come, its share, its quota.
 
 Theory of operation. A ledger reads the tenant tree and keeps what it changes in tallies of its own,
-one a tenant that was charged or asked for, so that deciding leaves no trace. What a tenant used of
-late does not change within a cycle and is worked out once, with the first question about it.
+one a tenant that was charged or asked for and one for its own jobs, so that deciding leaves no
+trace. They are rows of a table on which the kernels compute (see `kernels.turns`). What a tenant
+used of late does not change within a cycle and is worked out once, with the first question.
 
 The share is weighted dominant-resource fairness (Ghodsi et al., NSDI 2011) taken level by level:
 the dominant share of a node is the largest of its shares of the hub's CPU, memory and
@@ -14,30 +15,19 @@ placement counts at once, and who used much goes behind until that is forgotten.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from hutong.model.ids import TenantId
 from hutong.model.reasons import OverQuota
 from hutong.model.resources import Amount
 from hutong.scheduler.claim import Claim
+from hutong.scheduler.columns import Ints
+from hutong.scheduler.kernels import layout
+from hutong.scheduler.kernels.marks import Floats
 from hutong.scheduler.quota import ACCELERATORS, CPU, MEMORY, TIME, Amounts, Rule, amounts_of
 from hutong.scheduler.supply import Running
 from hutong.scheduler.tenant_tree import Entity, Line, Tenants
 from hutong.scheduler.use import Averages
-
-SHARE_MILLI_MAX = 2**31
-"""Fair shares beyond this many thousandths are cut."""
-
-
-class _Tally:
-    """What one tenant holds as the cycle has it, and what its late use adds to its shares."""
-
-    __slots__ = ("acc", "acc_used", "cpu", "cpu_used", "mem", "mem_used", "weight")
-
-    def __init__(self, line: Line, weight: int) -> None:
-        self.cpu = line.cpu
-        self.mem = line.mem
-        self.acc = line.acc
-        self.cpu_used = self.mem_used = self.acc_used = 0.0
-        self.weight = weight
 
 
 class _Asked(NamedTuple):
@@ -64,9 +54,14 @@ class Ledger:
         self._cpu, self._mem, self._acc = (
             self._per_cpu * part, self._per_mem * part, self._per_acc * part,
         )  # fmt: skip
-        self._trees: dict[Entity, _Tally] = {}
-        self._owns: dict[Entity, _Tally] = {}
-        self._chains: dict[Entity, tuple[_Tally, ...]] = {}
+        self.per: Floats = np.array(
+            (self._cpu, self._mem, self._acc, self._per_cpu, self._per_mem, self._per_acc)
+        )
+        self.tallies: Floats = np.zeros((16, layout.TALLY_PLACES))
+        self.up: Ints = np.full(16, -1, np.int64)
+        self._count = 0
+        self._trees: dict[Entity, int] = {}
+        self._owns: dict[Entity, int] = {}
         self._charged: dict[TenantId, Entity] = {}
         self._used: dict[Rule, int] = {}
         self._asked: dict[tuple[int, Entity], _Asked] = {}
@@ -75,43 +70,61 @@ class Ledger:
 
     def charge(self, entity: Entity, claim: Claim) -> None:
         """Account one more attempt of a tenant."""
-        chain = self._chains.get(entity)
-        if chain is None:
-            chain = self._chain(entity)
+        tally = self.own_tally(entity)
+        self.note_charged(entity)
         held = claim.held
-        cpu, mem, acc = held.cpu_milli, held.memory_mib, held.accelerator_milli
-        for tally in chain:
-            tally.cpu += cpu
-            tally.mem += mem
-            tally.acc += acc
+        tallies, up = self.tallies, self.up
+        while tally >= 0:
+            row = tallies[tally]
+            row[layout.HELD_CPU] += held.cpu_milli
+            row[layout.HELD_MEM] += held.memory_mib
+            row[layout.HELD_ACC] += held.accelerator_milli
+            tally = int(up[tally])
         if entity.limits:
-            self._count(entity, claim)
+            self._count_rules(entity, claim)
+
+    def note_charged(self, entity: Entity) -> None:
+        """Account that something was charged to a tenant."""
+        if entity.id not in self._charged:
+            self._charged.update({above.id: above for above in entity.chain})
+
+    def tree_tally(self, entity: Entity) -> int:
+        """The tally of a tenant with all below it: what it is ordered by among its siblings."""
+        tally = self._trees.get(entity)
+        if tally is None:
+            above = -1 if entity.parent is None else self.tree_tally(entity.parent)
+            used = self._averages(entity)
+            tally = self._trees[entity] = self._tally(entity.tree, used, entity.weight, above)
+        return tally
+
+    def own_tally(self, entity: Entity) -> int:
+        """That of its own jobs, which stand beside its children at weight 1."""
+        tally = self._owns.get(entity)
+        if tally is None:
+            above = self.tree_tally(entity)
+            used = self._used_itself(entity)
+            tally = self._owns[entity] = self._tally(entity.own, used, 1, above)
+        return tally
 
     def share(self, entity: Entity) -> float:
         """The weighted dominant share by which a tenant, with all below it, is ordered."""
-        tally = self._trees.get(entity)
-        if tally is None:
-            tally = self._tree(entity)
-        return self._dominant(tally) / tally.weight
+        return self._weighted(self.tree_tally(entity))
 
     def own_share(self, entity: Entity) -> float:
         """The same of a tenant's own jobs, which stand beside its children at weight 1."""
-        tally = self._owns.get(entity)
-        if tally is None:
-            tally = self._own(entity)
-        return self._dominant(tally)
+        return self._weighted(self.own_tally(entity))
 
     def share_milli(self, entity: Entity) -> int:
         """The weighted dominant share of what is held, in thousandths: what people are shown."""
-        tally = self._trees.get(entity) or self._tree(entity)
-        held = max(tally.cpu * self._per_cpu, tally.mem * self._per_mem, tally.acc * self._per_acc)
-        return min(int(held / tally.weight * 1000), SHARE_MILLI_MAX)
+        cpu, mem, acc, *_, weight = self.tallies[self.tree_tally(entity)].tolist()
+        held = max(cpu * self._per_cpu, mem * self._per_mem, acc * self._per_acc)
+        return int(min(held / weight * 1000, layout.SHARE_MILLI_MAX))
 
     def use_milli(self, entity: Entity) -> int:
         """The weighted dominant share of the average of what was held, in thousandths."""
         used = self._averages(entity)
         most = max(used.cpu * self._per_cpu, used.mem * self._per_mem, used.acc * self._per_acc)
-        return min(int(most / entity.weight * 1000), SHARE_MILLI_MAX)
+        return min(int(most / entity.weight * 1000), layout.SHARE_MILLI_MAX)
 
     def shares_milli(self) -> dict[str, int]:
         """The shares of every tenant that holds anything, by id in order."""
@@ -217,20 +230,33 @@ class Ledger:
 
     # How it is kept
 
-    def _chain(self, entity: Entity) -> tuple[_Tally, ...]:
-        own = self._owns.get(entity) or self._own(entity)
-        trees = [self._trees.get(above) or self._tree(above) for above in entity.chain]
-        self._charged.update({above.id: above for above in entity.chain})
-        found = self._chains[entity] = (own, *trees)
-        return found
-
-    def _tree(self, entity: Entity) -> _Tally:
-        tally = self._trees[entity] = _Tally(entity.tree, entity.weight)
-        self._add_use(tally, self._averages(entity))
+    def _tally(self, line: Line, used: Averages, weight: int, above: int) -> int:
+        """Begin a tally: what one tenant holds, and what its late use adds to its shares."""
+        tally = self._count
+        self._count += 1
+        if tally == len(self.up):
+            self.tallies = np.concatenate([self.tallies, np.zeros_like(self.tallies)])
+            self.up = np.concatenate([self.up, np.full_like(self.up, -1)])
+        remembers = self._half_life_ms > 0
+        self.tallies[tally] = (
+            line.cpu, line.mem, line.acc,
+            used.cpu * self._cpu if remembers else 0.0,
+            used.mem * self._mem if remembers else 0.0,
+            used.acc * self._acc if remembers else 0.0,
+            weight,
+        )  # fmt: skip
+        self.up[tally] = above
         return tally
 
-    def _own(self, entity: Entity) -> _Tally:
-        tally = self._owns[entity] = _Tally(entity.own, 1)
+    def _weighted(self, tally: int) -> float:
+        cpu, mem, acc, cpu_used, mem_used, acc_used, weight = self.tallies[tally].tolist()
+        most = max(
+            cpu * self._cpu + cpu_used, mem * self._mem + mem_used, acc * self._acc + acc_used
+        )
+        return float(most / weight)
+
+    def _used_itself(self, entity: Entity) -> Averages:
+        """The averages of what a tenant's own jobs held."""
         used = self._averages(entity)
         for child in entity.children:
             of_child = self._averages(child)
@@ -239,28 +265,14 @@ class Ledger:
                 max(used.mem - of_child.mem, 0.0),
                 max(used.acc - of_child.acc, 0.0),
             )
-        self._add_use(tally, used)
-        return tally
-
-    def _add_use(self, tally: _Tally, used: Averages) -> None:
-        if self._half_life_ms > 0:
-            tally.cpu_used = used.cpu * self._cpu
-            tally.mem_used = used.mem * self._mem
-            tally.acc_used = used.acc * self._acc
+        return used
 
     def _averages(self, entity: Entity) -> Averages:
         if entity.use is None:
             return Averages()
         return entity.use.at(self._now_ms, self._half_life_ms)
 
-    def _dominant(self, tally: _Tally) -> float:
-        return max(
-            tally.cpu * self._cpu + tally.cpu_used,
-            tally.mem * self._mem + tally.mem_used,
-            tally.acc * self._acc + tally.acc_used,
-        )
-
-    def _count(self, entity: Entity, claim: Claim) -> None:
+    def _count_rules(self, entity: Entity, claim: Claim) -> None:
         asked = self._asked.get((id(claim), entity)) or self._ask(entity, claim)
         used = self._used
         for rule, wanted in asked.parts:

@@ -4,12 +4,16 @@ Options are tried in the order of preference. One that does not fit is exhausted
 cycle, and once all are, the shape is blocked and not looked at again.
 """
 
+import numpy as np
+
 from hutong.model.reasons import PlaceReason
 from hutong.scheduler.board import Board, Fitting, NoRoom
+from hutong.scheduler.columns import Ints
 from hutong.scheduler.estimate import Outcome
 from hutong.scheduler.facts import nodes_at_most
 from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
 from hutong.scheduler.gang_room import LaidFitting, NearFitting
+from hutong.scheduler.kernels import layout
 from hutong.scheduler.match import Match, Option
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.reserve import Holder
@@ -99,6 +103,29 @@ class Look:
         self.blocked = True
         if all(known is not None and known.lasting for known in self._fittings):
             self.match.unfit_at, self.match.unfit_count = self._growth, self.fits_count
+
+    def rows(self) -> Ints:
+        """The options as the kernels take them."""
+        if self.options is self.match.available:
+            return self.match.rows
+        rows = [option.row(self.shape.tasks) for option in self.options]
+        return np.array(rows, np.int64).reshape(len(rows), layout.OPTION_PLACES)
+
+    def absorb(self, rows: Ints) -> None:
+        """Account which options a flow found out to have no room."""
+        for at in np.flatnonzero(rows[:, layout.OPTION_OUT]).tolist():
+            known = self._fittings[at]
+            if known is None or not known.exhausted:
+                fits, _, lasting = rows[at, layout.OPTION_FITS : layout.OPTION_ROOMY].tolist()
+                self._fittings[at] = NoRoom(fits, lasting=bool(lasting))
+                self.fits_count = max(self.fits_count, fits)
+        self.settle()
+
+    def note_out(self, rows: Ints) -> None:
+        """Tell a flow which options have no room."""
+        for at, known in enumerate(self._fittings):
+            if known is not None and known.exhausted:
+                rows[at, layout.OPTION_OUT] = 1
 
     def keep_options(self, options: list[Option]) -> None:
         """Go on with some of the options; before the first is tried."""

@@ -9,11 +9,14 @@ looked at.
 
 from collections.abc import Container, Mapping
 
+import numpy as np
+
 from hutong.model.job import DomesticRule
 from hutong.scheduler.ambient import Ambient
 from hutong.scheduler.columns import Ints
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import FILTERS
+from hutong.scheduler.kernels import layout
 from hutong.scheduler.kinds import Kind, kind_key
 from hutong.scheduler.maker import Maker
 from hutong.scheduler.option import Option
@@ -47,7 +50,8 @@ class Match:
     """
 
     __slots__ = (
-        "_fell", "_hauls", "_kind", "_shape", "_story", "_wavers", "available", "available_at",
+        "_fell", "_hauls", "_kind", "_rows", "_shape", "_story", "_wavers", "available",
+        "available_at",
         "filtered", "filtered_now", "jobs_count", "mark", "options", "pools_count", "stamp",
         "unfit_at", "unfit_count", "varies",
     )  # fmt: skip
@@ -94,6 +98,7 @@ class Match:
         self._kind = kind
         self._fell = fell
         self._story: Story | None = None
+        self._rows: Ints | None = None
         if len(options) > 1:
             prefers = shape.constraints.domestic is DomesticRule.PREFER
             options.sort(
@@ -139,6 +144,16 @@ class Match:
     def note_available(self, options: list[Option], filtered: dict[str, int], at: int) -> None:
         """Keep which options take work at one state of the supply's availability."""
         self.available, self.filtered_now, self.available_at = options, filtered, at
+        self._rows = None
+
+    @property
+    def rows(self) -> Ints:
+        """The available options as the kernels take them: a row each (see `kernels.flow`)."""
+        if self._rows is None:
+            tasks = self._shape.tasks
+            rows = [option.row(tasks) for option in self.available]
+            self._rows = np.array(rows, np.int64).reshape(len(rows), layout.OPTION_PLACES)
+        return self._rows
 
     def _marked(self, ambient: Ambient) -> tuple[object, ...]:
         level = ambient.level if self._wavers else 0

@@ -20,7 +20,8 @@ from hutong.scheduler.columns import Ints, Need, PoolColumns
 from hutong.scheduler.energy import Burden
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
-from hutong.scheduler.shapes import Shape
+from hutong.scheduler.shapes import NEVER_MS, Shape
+from hutong.scheduler.supply import BASES
 from hutong.scheduler.transfer import Haul
 
 if TYPE_CHECKING:
@@ -147,6 +148,15 @@ class Option:
         return (
             need.cpu, need.mem, need.chips, need.milli, tasks, int(need.exclusive),
             min(tasks, self.tasks_per_node), self.columns.cpu_total,
+        )  # fmt: skip
+
+    def row(self, tasks: int) -> tuple[int, ...]:
+        """What the kernels go by: its need, and what a start here means."""
+        held = self.claim.held
+        return (
+            *self.places(tasks), self.columns.index, self.nodes_needed,
+            min(self.span_ms, NEVER_MS), BASES.index(self.basis), min(held.cpu_milli, NEVER_MS),
+            min(held.memory_mib, NEVER_MS), min(held.accelerator_milli, NEVER_MS), 0, 0, 0, 0,
         )  # fmt: skip
 
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:

@@ -4,38 +4,47 @@ Classes one after the other; within a class the tenant tree from the top, at eac
 with the smallest weighted dominant share; within a tenant the least deadline slack, then age. Each
 placement raises the shares on its path, so that capacity is filled progressively, one job at a
 time, as in the paper. Every level is a heap whose top is the path just taken, so a step costs a
-logarithm a level.
+logarithm a level. The heaps are arrays and the steps are kernels (`kernels.turns`).
 
 Where shares tie, as they do while nobody holds anything, the child goes first whose own first job
 does. A tenant that has jobs of its own and children with jobs stands beside its children, at
 weight 1, with what its own jobs hold.
 
-Jobs of shapes that fit nowhere any more are passed over. A queue notices when its turn comes.
+Jobs of shapes that fit nowhere any more are passed over. A queue feeds its next entries into the
+arrays a few at a time, those of shapes passed over left out; what is passed over later is noticed
+when its turn comes.
 """
 
-from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heapreplace
+from collections.abc import Iterator, Sequence
 from itertools import tee
 
 import numpy as np
 
 from hutong.model.ids import JobId
-from hutong.scheduler.columns import Mask
+from hutong.scheduler.columns import Ints, Mask
 from hutong.scheduler.demand import Block, Entry, Group, Queue, Shapes
+from hutong.scheduler.kernels import active, layout
+from hutong.scheduler.kernels.marks import Floats
 from hutong.scheduler.tenants import Entity, Ledger
 
 _LOOK = 16
 """So many entries are looked at one by one before the rest of a block is looked at together."""
 
+_NEAR = 2_048
+"""So many of the entries fed last are looked at for shapes that nobody looked at yet."""
+
+_FED = 4
+"""So many entries a queue feeds first, and each time four times as many up to a block."""
+
 
 class Passed:
     """The shapes that a cycle passes over, by number."""
 
-    __slots__ = ("_array", "flags")
+    __slots__ = ("array", "flags")
 
     def __init__(self, shapes: Shapes) -> None:
         self.flags = bytearray(len(shapes) + 1)
-        self._array: Mask = np.frombuffer(self.flags, np.bool_)
+        self.array: Mask = np.frombuffer(self.flags, np.bool_)
 
     def add(self, shape: int) -> None:
         """Pass over a shape from now on."""
@@ -43,80 +52,110 @@ class Passed:
 
     def add_all(self, shapes: Mask) -> None:
         """Pass over more shapes from now on."""
-        size = min(len(self._array), len(shapes))
-        self._array[:size] |= shapes[:size]
+        size = min(len(self.array), len(shapes))
+        self.array[:size] |= shapes[:size]
 
     def count(self) -> int:
         """How many shapes are passed over."""
-        return int(np.count_nonzero(self._array))
+        return int(np.count_nonzero(self.array))
 
     def numbers(self) -> list[int]:
         """The shapes that are passed over."""
-        return np.flatnonzero(self._array).tolist()
+        return np.flatnonzero(self.array).tolist()
 
-    def first_other(self, block: Block, start: int, own: "Passed | None") -> int:
-        """The first entry of a block from `start` on that is not passed over, or its length."""
-        entries = block.entries
-        flags = self.flags
-        others = own.flags if own is not None else flags
-        size = len(entries)
-        for position in range(start, min(start + _LOOK, size)):
-            shape = entries[position].shape
-            if not flags[shape] and not others[shape]:
-                return position
-        if start + _LOOK >= size:
-            return size
-        shapes = np.frombuffer(block.shapes, np.int32)[start + _LOOK :]
-        passed = self._array[shapes]
+    def others(self, block: Block, start: int, own: "Passed | None", most: int) -> list[int]:
+        """The first entries of a block from `start` on that are not passed over, up to `most`.
+
+        Some of them, where there are any.
+        """
+        if most <= _LOOK:
+            entries, flags = block.entries, self.flags
+            others = own.flags if own is not None else flags
+            size = len(entries)
+            found = []
+            for position in range(start, min(start + _LOOK, size)):
+                shape = entries[position].shape
+                if not flags[shape] and not others[shape]:
+                    found.append(position)
+                    if len(found) == most:
+                        break
+            start += _LOOK
+            if found or start >= size:
+                return found
+        shapes = np.frombuffer(block.shapes, np.int32)[start:]
+        passed = self.array[shapes]
         if own is not None:
-            passed |= own._array[shapes]
-        found = int(passed.argmin())
-        return size if passed[found] else start + _LOOK + found
+            passed |= own.array[shapes]
+        others_left: list[int] = (np.flatnonzero(~passed)[:most] + start).tolist()
+        return others_left
 
 
 class Cursor:
-    """A queue as a cycle works through it: the next entry, and how many elements are left of it.
+    """A queue as a cycle works through it, in the steps of an order.
 
-    `passed` is shared by all cursors of the cycle; what this queue alone is done with is its own.
+    What is said of the next job is true while the order says that it is this queue's turn.
     """
 
     __slots__ = (
-        "_at", "_block", "_group", "_left", "_own", "_passed", "_shapes", "entry", "queue",
+        "_at", "_block", "_first", "_group", "_left", "_most", "_own", "_passed", "_positions",
+        "_shapes", "entry", "number", "queue",
     )  # fmt: skip
 
     def __init__(self, queue: Queue, shapes: Shapes, passed: Passed) -> None:
         self.queue = queue
+        self.number = -1
         self._shapes = shapes
         self._passed = passed
         self._own: Passed | None = None
         self._block = 0
         self._at = 0
         self._left = 0
+        self._most = _FED
+        self._first = 0
+        self._positions: list[int] = []
         self.entry: Entry | None = None
         self._group: Group | None = None
-        self.settle()
 
-    @property
-    def stale(self) -> bool:
-        """Whether the next entry has meanwhile become one to pass over."""
-        entry = self.entry
-        return entry is not None and bool(self._passed.flags[entry.shape])
+    def next_entries(self, first: int) -> list[Entry]:
+        """The next entries to feed, of which the first gets a place in the feed.
 
-    def settle(self) -> bool:
-        """Go to the first entry from here on that is not passed over. Says whether there is one."""
+        They begin behind the last one fed, or where the cursor was set.
+        """
         blocks = self.queue.blocks
         while self._block < len(blocks):
             block = blocks[self._block]
-            at = self._passed.first_other(block, self._at, self._own)
-            if at < len(block.entries):
-                entry = block.entries[at]
-                if entry is not self.entry:
-                    self.entry, self._left, self._group = entry, entry.available, None
-                self._at = at
-                return True
+            found = self._passed.others(block, self._at, self._own, self._most)
+            if found:
+                self._first, self._positions = first, found
+                self._at = found[-1] + 1
+                self._most = min(4 * self._most, len(block.entries))
+                return [block.entries[at] for at in found]
             self._block, self._at = self._block + 1, 0
-        self.entry = None
-        return False
+        return []
+
+    @property
+    def has_more(self) -> bool:
+        """Whether entries are left behind those fed; they may all have to be passed over."""
+        blocks, block = self.queue.blocks, self._block
+        return block + 1 < len(blocks) or (
+            block < len(blocks) and self._at < len(blocks[block].entries)
+        )
+
+    def set_to(self, fed: int, entry: Entry, left: int) -> None:
+        """Stand at an entry fed, of which so many elements are left."""
+        if entry is not self.entry:
+            self.entry, self._group = entry, None
+        self._left = left
+        self._at = self._positions[fed - self._first]
+
+    def keep(self, fed: int, first: int, kept: list[int]) -> None:
+        """Keep some of the entries fed, counted from `fed` on, as those from `first` on."""
+        self._positions = [self._positions[fed + at - self._first] for at in kept]
+        self._first = first
+
+    def go_behind(self) -> None:
+        """Go on behind the last entry fed."""
+        self._at = self._positions[-1] + 1
 
     @property
     def job(self) -> JobId:
@@ -135,25 +174,19 @@ class Cursor:
         """The group of the next job."""
         if self._group is None:
             assert self.entry is not None
-            shape = self.entry.shape
-            self._group = self.queue.group(shape, self._shapes.at[shape])
+            self._group = self.group_of(self.entry)
         return self._group
 
-    def advance(self) -> bool:
-        """Go on after a placement. Says whether anything is left."""
-        self._left -= 1
-        if self._left > 0:
-            return True
-        self._at += 1
-        return self.settle()
+    def group_of(self, entry: Entry) -> Group:
+        """The group of one of the queue's jobs."""
+        return self.queue.group(entry.shape, self._shapes.at[entry.shape])
 
-    def drop_shape(self) -> bool:
-        """Be done with the shape of the next entry in this queue. Says whether anything is left."""
+    def drop_shape(self) -> None:
+        """Be done with the shape of the next entry in this queue."""
         assert self.entry is not None
         if self._own is None:
             self._own = Passed(self._shapes)
         self._own.add(self.entry.shape)
-        return self.settle()
 
     def head(self) -> "Head":
         """The next entry with those of its shape behind it."""
@@ -214,170 +247,186 @@ class Head:
         return True
 
 
-class _Leaf:
-    """The queue of one tenant, or those of a whole class where order is by age alone."""
-
-    __slots__ = ("entity", "heap", "id", "own")
-
-    def __init__(self, entity: Entity | None, *, own: bool) -> None:
-        self.entity = entity
-        self.id = entity.id if entity else ""
-        self.own = own
-        self.heap: list[tuple[int, int, int, Cursor]] = []
-
-    def share(self, ledger: Ledger) -> float:
-        if self.entity is None:
-            return 0.0
-        return ledger.own_share(self.entity) if self.own else ledger.share(self.entity)
-
-    def key(self, cursor: Cursor) -> tuple[int, int, int, Cursor]:
-        entry = cursor.entry
-        assert entry is not None
-        return entry.slack, entry.seq, entry.queue, cursor
-
-    def first(self) -> tuple[int, int]:
-        """Slack and age of the job whose turn comes first here."""
-        slack, seq, _, _ = self.heap[0]
-        return slack, seq
-
-
-class _Branch:
-    """The children of one tenant, or of the root, that have something to start."""
-
-    __slots__ = ("entity", "heap", "id")
-
-    def __init__(self, entity: Entity | None) -> None:
-        self.entity = entity
-        self.id = entity.id if entity else ""
-        self.heap: list[_Child] = []
-
-    def share(self, ledger: Ledger) -> float:
-        return ledger.share(self.entity) if self.entity is not None else 0.0
-
-    def first(self) -> tuple[int, int]:
-        """Slack and age of the job whose turn comes first here."""
-        return self.heap[0][1]
-
-
-_Child = tuple[float, tuple[int, int], str, _Leaf | _Branch]
-
-
-def _child(node: _Leaf | _Branch, share: float) -> _Child:
-    return share, node.first(), node.id, node
-
-
 class ClassOrder:
-    """The order within one priority class. Used as: `peek`, then `placed` or a drop, and again."""
+    """The order within one priority class.
 
-    def __init__(self, cursors: Iterable[Cursor], ledger: Ledger, *, fair: bool) -> None:
+    Used as: `turn`, then `placed` or a drop, and again. In between a flow may go on by itself.
+    """
+
+    def __init__(self, cursors: Sequence[Cursor], ledger: Ledger, *, fair: bool) -> None:
         self._ledger = ledger
-        self._root = _Branch(None)
-        going = [cursor for cursor in cursors if cursor.entry is not None]
-        leaves = _fair_leaves(going) if fair else _one_leaf(going)
-        for leaf in leaves.values():
-            heapify(leaf.heap)
-        _link(self._root, leaves, ledger)
-        self._path: list[_Branch] = []
-        self._leaf: _Leaf | None = None
+        self.feed: Ints = np.zeros((_FED * max(len(cursors), 16), layout.FEED_PLACES), np.int64)
+        self.entries: list[Entry] = []
+        fed: list[tuple[Cursor, int, int]] = []
+        for cursor in cursors:
+            first = len(self.entries)
+            entries = cursor.next_entries(first)
+            if entries:
+                cursor.number = len(fed)
+                fed.append((cursor, first, len(entries)))
+                self._feed(entries)
+        self.cursors = [cursor for cursor, _, _ in fed]
+        self.tree = _fair_tree(self.cursors, ledger) if fair else _flat_tree(self.cursors, ledger)
+        self.heap: Ints = np.zeros(len(self.tree), np.int64)
+        self.share: Floats = np.zeros(len(self.tree))
+        for number, (cursor, first, count) in enumerate(fed):
+            self._set(number, first, count, more=cursor.has_more)
+        self.state: Ints = np.zeros(layout.STATE_PLACES, np.int64)
+        self.state[layout.STATE_CURSORS] = len(self.cursors)
+        active().turns.grow(
+            self.tree, self.share, self.heap, self.feed, ledger.tallies, ledger.per,
+            len(self.cursors),
+        )  # fmt: skip
 
-    def peek(self) -> Cursor | None:
-        """The queue whose turn it is; None when nothing is left."""
-        while (leaf := self._top()) is not None:
-            self._leaf = leaf
-            cursor = leaf.heap[0][3]
-            if not cursor.stale:
-                return cursor
-            self._renew(cursor, left=cursor.settle(), charged=False)
-        return None
+    def ask_about(self, queue: Queue) -> None:
+        """Have no flow decide about a queue's jobs."""
+        for cursor in self.cursors:
+            if cursor.queue is queue:
+                self.tree[cursor.number, layout.TREE_ASK] = True
 
-    def _top(self) -> _Leaf | None:
-        """The leaf whose turn it is, with the path to it kept."""
-        branch = self._root
-        self._path.clear()
-        while branch.heap:
-            self._path.append(branch)
-            child = branch.heap[0][3]
-            if isinstance(child, _Leaf):
-                return child
-            branch = child
-        return None
+    def current(self) -> Cursor | None:
+        """The queue whose turn it is by the arrays; None when nothing is left."""
+        number = int(self.state[layout.STATE_CURSOR])
+        if number < 0:
+            return None
+        cursor = self.cursors[number]
+        fed = int(self.tree[number, layout.TREE_FIRST])
+        cursor.set_to(fed, self.entries[fed], int(self.feed[fed, layout.FEED_LEFT]))
+        return cursor
 
-    def placed(self, cursor: Cursor) -> None:
-        """Account that the next job of the queue just peeked at was placed.
+    def next_shape(self) -> int:
+        """The number of the shape of the job whose turn it is."""
+        fed = self.tree[self.state[layout.STATE_CURSOR], layout.TREE_FIRST]
+        return int(self.feed[fed, layout.FEED_SHAPE])
 
-        The ledger is already charged.
+    def shapes_fed(self) -> Ints:
+        """The numbers of the shapes of jobs that were fed and did not have their turn, the last."""
+        feed = self.feed[max(len(self.entries) - _NEAR, 0) : len(self.entries)]
+        return feed[feed[:, layout.FEED_LEFT] > 0, layout.FEED_SHAPE]
+
+    def refill(self, cursor: Cursor) -> None:
+        """Feed more of a queue, all that it fed is done with."""
+        cursor.go_behind()
+        self._refill(cursor)
+
+    def go_on(self, cursor: Cursor) -> None:
+        """Go on behind the next job of the queue whose turn it is, placed or not.
+
+        Where it was placed the ledger is already charged.
         """
-        self._renew(cursor, left=cursor.advance(), charged=True)
-
-    def passed_over(self, cursor: Cursor) -> None:
-        """Go on behind the next job of the queue just peeked at, which waits."""
-        self._renew(cursor, left=cursor.advance(), charged=False)
+        place = self.tree[cursor.number]
+        fed = int(place[layout.TREE_FIRST])
+        self.feed[fed, layout.FEED_LEFT] -= 1
+        if self.feed[fed, layout.FEED_LEFT] <= 0:
+            if place[layout.TREE_SIZE] > 1:
+                place[layout.TREE_FIRST] += 1
+                place[layout.TREE_SIZE] -= 1
+            else:
+                self.refill(cursor)
+        self.state[layout.STATE_RENEW] = 1
 
     def drop_shape(self, cursor: Cursor) -> None:
-        """Look no more at jobs like the next one of the queue just peeked at."""
-        self._renew(cursor, left=cursor.drop_shape(), charged=False)
-
-    def _renew(self, cursor: Cursor, *, left: bool, charged: bool) -> None:
-        leaf = self._leaf
-        assert leaf is not None
-        assert leaf.heap[0][3] is cursor
-        if left:
-            heapreplace(leaf.heap, leaf.key(cursor))
+        """Look no more at jobs like the next one of the queue whose turn it is."""
+        cursor.drop_shape()
+        place = self.tree[cursor.number]
+        fed, size = int(place[layout.TREE_FIRST]), int(place[layout.TREE_SIZE])
+        left = self.feed[fed : fed + size, layout.FEED_SHAPE] != cursor.shape
+        if not left.any():
+            self.refill(cursor)
+        elif left[1:].all():
+            place[layout.TREE_FIRST], place[layout.TREE_SIZE] = fed + 1, size - 1
         else:
-            heappop(leaf.heap)
-        self._renew_path(leaf, charged=charged)
+            # What is left moves to the end of what was fed.
+            kept = np.flatnonzero(left)
+            first = fed + size - len(kept)
+            self.feed[first : fed + size] = self.feed[fed + kept]
+            self.entries[first : fed + size] = [self.entries[fed + at] for at in kept.tolist()]
+            cursor.keep(fed, first, kept.tolist())
+            place[layout.TREE_FIRST], place[layout.TREE_SIZE] = first, len(kept)
+        self.state[layout.STATE_RENEW] = 1
 
-    def _renew_path(self, leaf: _Leaf, *, charged: bool) -> None:
-        child: _Leaf | _Branch = leaf
-        for branch in reversed(self._path):
-            if child.heap:
-                share = child.share(self._ledger) if charged else branch.heap[0][0]
-                heapreplace(branch.heap, _child(child, share))
-            else:
-                heappop(branch.heap)
-            child = branch
+    def _refill(self, cursor: Cursor) -> None:
+        first = len(self.entries)
+        entries = cursor.next_entries(first)
+        self._feed(entries)
+        self._set(cursor.number, first, len(entries), more=cursor.has_more)
+
+    def _set(self, number: int, first: int, count: int, *, more: bool) -> None:
+        place = self.tree[number]
+        place[layout.TREE_FIRST], place[layout.TREE_SIZE] = first, count
+        place[layout.TREE_MORE] = more
+
+    def _feed(self, entries: list[Entry]) -> None:
+        first = len(self.entries)
+        self.entries += entries
+        if len(self.entries) > len(self.feed):
+            more = np.zeros((len(self.entries), layout.FEED_PLACES), np.int64)
+            self.feed = np.concatenate([self.feed, more])
+        if entries:
+            self.feed[first : len(self.entries)] = [
+                (entry.slack, entry.seq, entry.shape, entry.available) for entry in entries
+            ]
 
 
-def _one_leaf(cursors: Iterable[Cursor]) -> dict[str, _Leaf]:
-    leaf = _Leaf(None, own=False)
-    leaf.heap = [leaf.key(cursor) for cursor in cursors]
-    return {"": leaf} if leaf.heap else {}
+def _flat_tree(cursors: Sequence[Cursor], ledger: Ledger) -> Ints:
+    """All queues below the root, by slack and age alone."""
+    tree = np.zeros((len(cursors) + 1, layout.TREE_PLACES), np.int64)
+    tree[:, layout.TREE_PARENT] = len(cursors)
+    tree[-1, layout.TREE_PARENT] = -1
+    tree[:, layout.TREE_TALLY] = -1
+    _note_queues(tree, cursors, ledger)
+    return tree
 
 
-def _fair_leaves(cursors: Iterable[Cursor]) -> dict[str, _Leaf]:
-    members: dict[str, list[Cursor]] = {}
-    above: dict[str, Entity] = {}
+def _note_queues(tree: Ints, cursors: Sequence[Cursor], ledger: Ledger) -> None:
+    if cursors:
+        count = len(cursors)
+        tree[:count, layout.TREE_RANK] = [cursor.queue.index for cursor in cursors]
+        entities = [cursor.queue.entity for cursor in cursors]
+        tree[:count, layout.TREE_OWN] = [ledger.own_tally(entity) for entity in entities]
+        tree[:count, layout.TREE_ASK] = [bool(entity.limits) for entity in entities]
+
+
+def _fair_tree(cursors: Sequence[Cursor], ledger: Ledger) -> Ints:
+    """The queues below their tenants, those below theirs, and all below the root.
+
+    A tenant with jobs and with children that have some is twice there: with its own jobs it stands
+    beside its children.
+    """
+    tenants: dict[Entity, int] = {}
     for cursor in cursors:
-        entity = cursor.queue.entity
-        members.setdefault(entity.id, []).append(cursor)
-        for ancestor in entity.chain[1:]:
-            above[ancestor.id] = ancestor
-    leaves = {}
-    for tenant, own in members.items():
-        leaf = leaves[tenant] = _Leaf(own[0].queue.entity, own=tenant in above)
-        leaf.heap = [leaf.key(cursor) for cursor in own]
-    return leaves
-
-
-def _link(root: _Branch, leaves: dict[str, _Leaf], ledger: Ledger) -> None:
-    """Hang the leaves below branches for every tenant above them, and those below the root."""
-    members: dict[str | None, list[_Leaf | _Branch]] = {}
-    branches: dict[str, _Branch] = {}
-
-    def hang(node: _Leaf | _Branch, parent: Entity | None) -> None:
-        members.setdefault(parent.id if parent is not None else None, []).append(node)
-        if parent is not None and parent.id not in branches:
-            branches[parent.id] = _Branch(parent)
-            hang(branches[parent.id], parent.parent)
-
-    def build(branch: _Branch) -> None:
-        for node in members.get(branch.entity.id if branch.entity is not None else None, ()):
-            if isinstance(node, _Branch):
-                build(node)
-            branch.heap.append(_child(node, node.share(ledger)))
-        heapify(branch.heap)
-
-    for leaf in leaves.values():
-        entity = leaf.entity
-        hang(leaf, entity if entity is None or leaf.own else entity.parent)
-    build(root)
+        tenants.setdefault(cursor.queue.entity, 0)
+    above = {level: 0 for tenant in tenants for level in tenant.chain[1:]}
+    # The lowest first, so that each node comes after those below it; the root comes last.
+    branches = sorted(above, key=lambda entity: -len(entity.chain))
+    count = len(cursors)
+    for at, entity in enumerate(tenants):
+        tenants[entity] = count + at
+    for at, entity in enumerate(branches):
+        above[entity] = count + len(tenants) + at
+    nodes = [*tenants, *branches]
+    root = count + len(nodes)
+    tree = np.zeros((root + 1, layout.TREE_PLACES), np.int64)
+    tree[:count, layout.TREE_PARENT] = [tenants[cursor.queue.entity] for cursor in cursors]
+    parents: list[int] = []
+    tallies: list[int] = []
+    for entity in tenants:
+        own = entity in above
+        tallies.append(ledger.own_tally(entity) if own else ledger.tree_tally(entity))
+        parent = entity if own else entity.parent
+        parents.append(above[parent] if parent is not None else root)
+    for entity in branches:
+        tallies.append(ledger.tree_tally(entity))
+        parents.append(above[entity.parent] if entity.parent is not None else root)
+    ids = [entity.id for entity in nodes]
+    ranks = {tenant: rank for rank, tenant in enumerate(sorted(dict.fromkeys(ids)))}
+    tree[:count, layout.TREE_TALLY] = tree[root, layout.TREE_TALLY] = -1
+    tree[root, layout.TREE_PARENT] = -1
+    if nodes:
+        tree[count:root, layout.TREE_PARENT] = parents
+        tree[count:root, layout.TREE_TALLY] = tallies
+        tree[count:root, layout.TREE_RANK] = [ranks[tenant] for tenant in ids]
+    children = np.bincount(tree[:root, layout.TREE_PARENT], minlength=root + 1)
+    tree[:, layout.TREE_FIRST] = np.cumsum(children) - children
+    _note_queues(tree, cursors, ledger)
+    return tree

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hutong.scheduler.added import AddedShares
+from hutong.scheduler.added import Added
 from hutong.scheduler.columns import Ints, Mask, PoolColumns, Rows, Slots, Small
 from hutong.scheduler.fit import Room
 from hutong.scheduler.kernels import layout
@@ -48,7 +48,7 @@ class Ends(NamedTuple):
         return Ends._make(np.concatenate([getattr(self, n), getattr(other, n)]) for n in names)
 
 
-def _ends_of_added(added: AddedShares) -> Ends:
+def _ends_of_added(added: Added) -> Ends:
     """What shares placed in the cycle give back."""
     table = added.table
     return Ends(
@@ -142,7 +142,7 @@ class Outlook:
     )  # fmt: skip
 
     def __init__(
-        self, columns: PoolColumns, now_ms: int, added: AddedShares | None, evicted: Rows | None
+        self, columns: PoolColumns, now_ms: int, added: Added | None, evicted: Rows | None
     ) -> None:
         known = _sorted_ends(columns)
         slots = columns.slots

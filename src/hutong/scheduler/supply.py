@@ -19,6 +19,7 @@ from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
 from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Pool, Site
 from hutong.scheduler.affinity import Labels
+from hutong.scheduler.arena import Arena
 from hutong.scheduler.columns import Ints, Need, PoolColumns, amount_of, need_of
 from hutong.scheduler.kernels import layout
 from hutong.scheduler.offer_nodes import OfferNodes, full_until
@@ -83,6 +84,7 @@ class Supply:
         self.growth = 0
         self.changes = 0
         self.restoring = True
+        self._arena = Arena(())
         self._at_site: dict[SiteId, dict[AttemptId, Running]] = {}
         self.offers: dict[PoolId, OfferNodes] = {}
         self.booting: dict[NodeId, Running] = {}
@@ -90,6 +92,12 @@ class Supply:
         self._ready_ms: dict[NodeId, int] = {}
         self._inventories: dict[SiteId, Inventory] = {}
         self._numbers = 0
+
+    def arena(self) -> Arena:
+        """The columns of all pools side by side."""
+        if self._arena.order is not self.order:
+            self._arena = Arena(self.order)
+        return self._arena
 
     def class_ranks(self, classes: tuple[ClassRule, ...]) -> Ints:
         """The rank of every class by its code, among `classes`."""

@@ -30,7 +30,7 @@ def warm() -> None:
     index.fitting(vector)
     index.gather(vector, NO_MASK)
     shares = index.spread(vector, 2, NO_MASK)
-    index.place(need, shares, AddedShares(columns), 0, 0)
+    index.place(vector, shares, AddedShares(2), 0, 0)
     index.sweep(
         vector.reshape(1, -1), np.zeros(1, np.int32), np.zeros(1, np.bool_), np.zeros(1, np.bool_)
     )

@@ -107,14 +107,14 @@ def test_the_chosen_node_is_the_one_that_a_look_at_all_of_them_gives(seed: int) 
     typical = [(need, rng.randint(1, 50)) for need in rng.sample(NEEDS, rng.randint(0, 5))]
     typical = [(need, count) for need, count in typical if need.milli]
     index = FragmentIndex(columns, Given(typical))
-    added = AddedShares(columns)
+    added = AddedShares(len(columns.caps))
     for _ in range(30):
         need, tasks = rng.choice(NEEDS), rng.choice([1, 1, 2])
         wanted = chosen(columns, need, tasks, typical)
         row = index.tightest(vector_for(need, tasks, 4, columns), NO_MASK)
         assert row == wanted, (need, tasks)
         if row >= 0:
-            index.place(need, [(row, tasks)], added, 0, 0)
+            index.place(vector_for(need, tasks, 4, columns), [(row, tasks)], added, 0, 0)
 
 
 def test_a_half_chip_goes_where_pairs_of_chips_stay_usable() -> None:

@@ -75,7 +75,7 @@ def history(seed: int, kind: Callable[[PoolColumns], Index]) -> list[Any]:
     columns = pool(rng)
     for _ in range(rng.randint(0, 30)):
         columns.take(rng.randrange(len(columns.ids)), rng.choice(NEEDS), rng.choice([1, 1, 2]))
-    index, added = kind(columns), AddedShares(columns)
+    index, added = kind(columns), AddedShares(len(columns.caps))
     said: list[Any] = []
     for _ in range(25):
         need = rng.choice(NEEDS)
@@ -92,7 +92,7 @@ def history(seed: int, kind: Callable[[PoolColumns], Index]) -> list[Any]:
         said += [row, rows.tolist(), holds.tolist(), index.fitting(wanted), spread, packed]
         shares = [(row, tasks)] if row >= 0 else spread or packed
         if shares:
-            index.place(need, shares, added, seed, 1)
+            index.place(wanted, shares, added, seed, 1)
         needs = np.array([vector(rng, columns, rng.choice(NEEDS)) for _ in range(6)])
         numbers = np.array([0, 1, 2, -1, 1, 3], np.int32)
         maybe, out = np.zeros(4, np.bool_), np.zeros(6, np.bool_)
@@ -125,7 +125,7 @@ def test_every_kernel_is_there_plain_and_compiled() -> None:
     plain = kernels.active()
     kernels.load()
     compiled = kernels.active()
-    for name in ("nodes", "gangs", "accounts", "fragments"):
+    for name in ("nodes", "gangs", "accounts", "fragments", "turns", "flow"):
         one, other = getattr(plain, name), getattr(compiled, name)
         assert [n for n in vars(one) if not n.startswith("_")] == [
             n for n in vars(other) if not n.startswith("_")

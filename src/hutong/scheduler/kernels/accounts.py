@@ -92,7 +92,8 @@ def account(
             whole = retake(node, chips, need, row, tasks, known, held, at, slot)
         else:
             whole = take(node, chips, need, row, tasks, held, slot)
-        table[: same.shape[0], slot] = same
+        for place in range(same.shape[0]):
+            table[place, slot] = same[place]
         table[SLOT_ROW, slot] = row
         table[SLOT_CPU, slot] = need[NEED_CPU] * tasks
         table[SLOT_MEM, slot] = need[NEED_MEM] * tasks
@@ -120,9 +121,12 @@ def give(
         milli = table[SLOT_MILLI, slot]
         if milli <= 0:
             continue
-        chips[row, :] += held[slot, :]
+        found = 0
+        for chip in range(chips.shape[1]):
+            chips[row, chip] += held[slot, chip]
+            found += held[slot, chip]
         if marks[MARK_FRACTION, slot] != 0:
-            node[row, DEBT] -= milli - held[slot, :].sum()
+            node[row, DEBT] -= milli - found
             renew_chips(node, chips, row)
         else:
             node[row, DEBT] -= milli - table[SLOT_WHOLE, slot] * WHOLE_MILLI

@@ -145,13 +145,20 @@ def pack(
 
 
 @kernel
-def room_in(held: Codes, level: int, code: int, need: Ints) -> int:
-    """No more tasks than this fit a domain, by whole chips alone."""
+def note_rooms(held: Codes, level: int, need: Ints, starts: Ints, sums: Ints) -> None:
+    """No more tasks than `sums[level, code]` fit each domain of a level, by whole chips alone.
+
+    -1 where the level has no such domain.
+    """
     chips, most = need[NEED_CHIPS], need[NEED_PER_NODE]
-    found = 0
+    by_whole = np.empty(held.shape[2], np.int64)
     for whole in range(chips, held.shape[2]):
-        found += held[level, code, whole] * min(whole // chips, most)
-    return int(found)
+        by_whole[whole] = min(whole // chips, most)
+    for code in range(held.shape[1]):
+        found = 0
+        for whole in range(chips, held.shape[2]):
+            found += held[level, code, whole] * by_whole[whole]
+        sums[level, code] = found if starts[level, code] < starts[level, code + 1] else -1
 
 
 @kernel
@@ -186,13 +193,12 @@ def spread(
     """
     wanted = int(need[NEED_TASKS])
     for level in range(codes.shape[0] - 1, -1, -1):
+        note_rooms(held, level, need, starts, sums)
         size, code = 0, -1
         while True:
             best, chosen = 0, -1
             for other in range(starts.shape[1] - 1):
-                if starts[level, other] == starts[level, other + 1]:
-                    continue
-                room = room_in(held, level, other, need)
+                room = int(sums[level, other])
                 if room < wanted or room < size or (room == size and other <= code):
                     continue
                 if chosen < 0 or room < best:

@@ -5,6 +5,10 @@ not wholly free. `need` has the places NEED_CPU to NEED_CPU_TOTAL: what a task t
 there are and how many of them an empty node holds. What a cycle places is a row with the columns
 ADDED_ROW to ADDED_EXCLUSIVE. What runs has a column a slot in the table with the rows SLOT_END to
 SLOT_WHOLE, of which those from SLOT_ROW on differ from share to share, and in one of marks.
+
+The tables of a flow (see `kernels.flow`): `pools` has a row a pool, `options` one an option, that
+begins with its need; `shapes` one a shape; `tree` one a node of the order, `feed` one a waiting
+entry, `out` one a placement. `state` is what one call says to the next.
 """
 
 CPU = 0
@@ -43,7 +47,9 @@ ADDED_MILLI = 5
 ADDED_WHOLE = 6
 ADDED_FRACTION = 7
 ADDED_EXCLUSIVE = 8
-ADDED_COLUMNS = 9
+ADDED_TASKS = 9
+ADDED_POOL = 10
+ADDED_COLUMNS = 11
 
 SLOT_END = 0
 SLOT_CLASS = 1
@@ -72,3 +78,97 @@ SHARE_ROW = 0
 SHARE_TASKS = 1
 SHARE_SLOT = 2
 SHARE_PLACES = 3
+
+POOL_FIRST = 0
+POOL_ROWS = 1
+POOL_CHIPS = 2
+POOL_CHIPS_FIRST = 3
+POOL_WHERE_FIRST = 4
+POOL_BLOCKS = 5
+POOL_COUNT_FIRST = 6
+POOL_LEVELS = 7
+POOL_DOMAINS = 8
+POOL_HELD_FIRST = 9
+POOL_CODES_FIRST = 10
+POOL_STARTS_FIRST = 11
+POOL_ASK = 12
+POOL_PLACED = 13
+POOL_PLACES = 14
+
+OPTION_POOL = 8
+OPTION_NODES = 9
+OPTION_SPAN = 10
+OPTION_BASIS = 11
+OPTION_CPU = 12
+OPTION_MEM = 13
+OPTION_ACC = 14
+OPTION_FITS = 15
+OPTION_OUT = 16
+OPTION_LASTING = 17
+OPTION_ROOMY = 18
+OPTION_PLACES = 19
+
+SHAPE_STATE = 0
+SHAPE_FIRST = 1
+SHAPE_COUNT = 2
+SHAPE_NONE_BETTER = 3
+SHAPE_PLACES = 4
+
+UNKNOWN = 0
+READY_SHAPE = 1
+ASK_SHAPE = 2
+
+TREE_SLACK = 0
+TREE_SEQ = 1
+TREE_RANK = 2
+TREE_PARENT = 3
+TREE_TALLY = 4
+TREE_FIRST = 5
+TREE_SIZE = 6
+TREE_MORE = 7
+TREE_ASK = 8
+TREE_OWN = 9
+TREE_PLACES = 10
+
+FEED_SLACK = 0
+FEED_SEQ = 1
+FEED_SHAPE = 2
+FEED_LEFT = 3
+FEED_PLACES = 4
+
+OUT_FEED = 0
+OUT_CURSOR = 1
+OUT_OPTION = 2
+OUT_FIRST = 3
+OUT_COUNT = 4
+OUT_SHARE_MILLI = 5
+OUT_PLACES = 6
+
+STATE_CURSOR = 0
+STATE_RENEW = 1
+STATE_PLACED = 2
+STATE_ADDED = 3
+STATE_LEFT = 4
+STATE_TOLD = 5
+STATE_BETTER = 6
+STATE_NOW = 7
+STATE_CURSORS = 8
+STATE_PLACES = 9
+
+STOP_DONE = 0
+STOP_ASK = 1
+STOP_UNKNOWN = 2
+STOP_FEED = 3
+STOP_SPACE = 4
+
+HELD_CPU = 0
+HELD_MEM = 1
+HELD_ACC = 2
+USED_CPU = 3
+USED_MEM = 4
+USED_ACC = 5
+TALLY_WEIGHT = 6
+TALLY_PLACES = 7
+
+SHARE_MILLI_MAX = 2**31
+"""Fair shares beyond this many thousandths are cut."""

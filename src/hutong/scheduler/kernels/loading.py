@@ -7,10 +7,20 @@ import zlib
 from types import ModuleType
 from typing import Any
 
-from hutong.scheduler.kernels import accounts, fragments, gangs, layout, marks, nodes
+from hutong.scheduler.kernels import (
+    accounts,
+    flow,
+    fragments,
+    gangs,
+    layout,
+    marks,
+    nodes,
+    turns,
+)
 
 _MODULES: dict[str, ModuleType] = {
     "nodes": nodes, "gangs": gangs, "accounts": accounts, "fragments": fragments,
+    "turns": turns, "flow": flow,
 }  # fmt: skip
 """In the order in which they build on each other."""
 
@@ -24,6 +34,8 @@ class Kernels:
         self.gangs = modules["gangs"]
         self.accounts = modules["accounts"]
         self.fragments = modules["fragments"]
+        self.turns = modules["turns"]
+        self.flow = modules["flow"]
 
 
 _PLAIN = Kernels(_MODULES, compiled=False)

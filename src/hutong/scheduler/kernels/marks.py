@@ -13,6 +13,7 @@ Small = NDArray[np.int16]
 Tiny = NDArray[np.int8]
 Codes = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 compiler: list[Callable[..., Any]] = []
 """Holds numba's decorator while the kernels are imported to be compiled, else nothing."""

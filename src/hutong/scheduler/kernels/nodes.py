@@ -21,14 +21,13 @@ many rows of a domain have `w` whole chips.
 import numpy as np
 
 from hutong.scheduler.kernels.layout import (
-    ADDED_BASIS,
     ADDED_CPU,
-    ADDED_END,
     ADDED_EXCLUSIVE,
     ADDED_FRACTION,
     ADDED_MEM,
     ADDED_MILLI,
     ADDED_ROW,
+    ADDED_TASKS,
     ADDED_WHOLE,
     BEFORE,
     BLOCK,
@@ -243,7 +242,8 @@ def take(
     node[row, SHARES] += 1
     if need[NEED_EXCLUSIVE]:
         node[row, CLOSED] += 1
-    held[at, :] = 0
+    for chip in range(held.shape[1]):
+        held[at, chip] = 0
     if milli <= 0:
         return 0
     found = 0
@@ -275,29 +275,42 @@ def take(
 
 
 @kernel
+def place_share(
+    node: Ints, chips: Small, where: Codes, count: Codes, codes: Ints, held: Codes, need: Ints,
+    row: int, tasks: int, placed: Ints, freed: Small, at: int,
+) -> None:  # fmt: skip
+    """Take what one share of a gang holds, and keep the index.
+
+    Row `at` of `placed` and `freed` gets what the share will give back: columns as `layout` names
+    them, and chips.
+    """
+    leave(where, count, codes, held, row)
+    found = take(node, chips, need, row, tasks, freed, at)
+    enter(node, where, count, codes, held, row, need[NEED_CPU_TOTAL])
+    placed[at, ADDED_ROW] = row
+    placed[at, ADDED_TASKS] = tasks
+    placed[at, ADDED_CPU] = need[NEED_CPU] * tasks
+    placed[at, ADDED_MEM] = need[NEED_MEM] * tasks
+    placed[at, ADDED_MILLI] = need[NEED_MILLI] * tasks
+    placed[at, ADDED_WHOLE] = found if need[NEED_CHIPS] > 0 else 0
+    placed[at, ADDED_FRACTION] = need[NEED_MILLI] > 0 and need[NEED_CHIPS] == 0
+    placed[at, ADDED_EXCLUSIVE] = need[NEED_EXCLUSIVE]
+
+
+@kernel
 def place(
     node: Ints, chips: Small, where: Codes, count: Codes, codes: Ints, held: Codes, need: Ints,
-    shares: Ints, placed: Ints, freed: Small, first: int, end_ms: int, basis: int,
+    shares: Ints, placed: Ints, freed: Small, first: int,
 ) -> None:  # fmt: skip
-    """Take what shares of a gang hold (rows of row and tasks), and keep the index.
+    """Take what shares of a gang hold (a row and its tasks by turns), and keep the index.
 
-    From their row `first` on `placed` and `freed` get what each share will give back, and when:
-    columns as `layout` names them, and chips.
+    From their row `first` on `placed` and `freed` get what each share will give back.
     """
-    for share in range(shares.shape[0]):
-        row, tasks, at = shares[share, 0], shares[share, 1], first + share
-        leave(where, count, codes, held, row)
-        found = take(node, chips, need, row, tasks, freed, at)
-        enter(node, where, count, codes, held, row, need[NEED_CPU_TOTAL])
-        placed[at, ADDED_ROW] = row
-        placed[at, ADDED_CPU] = need[NEED_CPU] * tasks
-        placed[at, ADDED_MEM] = need[NEED_MEM] * tasks
-        placed[at, ADDED_MILLI] = need[NEED_MILLI] * tasks
-        placed[at, ADDED_WHOLE] = found if need[NEED_CHIPS] > 0 else 0
-        placed[at, ADDED_END] = end_ms
-        placed[at, ADDED_BASIS] = basis
-        placed[at, ADDED_FRACTION] = need[NEED_MILLI] > 0 and need[NEED_CHIPS] == 0
-        placed[at, ADDED_EXCLUSIVE] = need[NEED_EXCLUSIVE]
+    for share in range(shares.shape[0] // 2):
+        place_share(
+            node, chips, where, count, codes, held, need, shares[2 * share], shares[2 * share + 1],
+            placed, freed, first + share,
+        )  # fmt: skip
 
 
 @kernel
