@@ -84,6 +84,21 @@ def model_of(name: str) -> str | None:
 
 
 @cache
+def models_of(name: str) -> tuple[str, ...]:
+    """Every model that a name allows: a family's word (`a100`) all its variants.
+
+    For logs of clusters whose operators named their chips with such a word. Empty for a name that
+    nobody knows.
+    """
+    model = model_of(name)
+    if model is None or model == ANY:
+        return () if model is None else (ANY,)
+    if normal(name) in MEANT:
+        return (model,)
+    return tuple(row.name for row in trace_catalog().find_accelerators(name))
+
+
+@cache
 def need(model: str, count_milli: int, speed_milli: int = SAME_SPEED_MILLI) -> AcceleratorNeed:
     """Chips of one model for one task; equal ones are one value."""
     return AcceleratorNeed(model, count_milli, speed_milli)
@@ -92,7 +107,13 @@ def need(model: str, count_milli: int, speed_milli: int = SAME_SPEED_MILLI) -> A
 @cache
 def needs(model: str, count_milli: int) -> tuple[AcceleratorNeed, ...]:
     """Chips of one model for one task as a job has them; nothing for none."""
-    return (need(model, count_milli),) if count_milli else ()
+    return any_of((model,), count_milli)
+
+
+@cache
+def any_of(models: tuple[str, ...], count_milli: int) -> tuple[AcceleratorNeed, ...]:
+    """Chips of any of some models for one task; nothing for none."""
+    return tuple(need(model, count_milli) for model in models) if count_milli else ()
 
 
 @cache

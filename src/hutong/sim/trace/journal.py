@@ -109,6 +109,7 @@ class _History:
         self._jobs: dict[str, tuple[int, JobSpec, int]] = {}
         self._attempts: dict[str, tuple[_Part, ev.AttemptPlaced]] = {}
         self._runs: dict[_Part, _Run] = {}
+        self._begun: dict[str, None] = {}
 
     def jobs(self) -> Iterator[TraceJob]:
         """The jobs, as they end; those that had not are counted."""
@@ -127,13 +128,21 @@ class _History:
                 case ev.ElementEnded(job, element, state):
                     yield from self._made(job, element, state)
                 case ev.JobEnded(job, state):
-                    if job in self._jobs and self._jobs[job][1].array is None:
-                        yield from self._made(job, 0, state)
-                    self._jobs.pop(job, None)
+                    yield from self._over(job, state)
                 case _:
                     pass
         for _submit_ms, _spec, position in self._jobs.values():
             self._reading.leave_out("it had not ended", position)
+
+    def _over(self, job: str, state: JobState) -> Iterator[TraceJob]:
+        """The end of a job; an array's elements have ended before, unless none ever began."""
+        if job not in self._jobs:
+            return
+        if self._jobs[job][1].array is None:
+            yield from self._made(job, 0, state)
+        elif job not in self._begun:
+            self._reading.leave_out("it never ran", self._jobs[job][2])
+        del self._jobs[job]
 
     def _ran(self, attempt: str, started_ms: int, ended_ms: int) -> None:
         known = self._attempts.get(attempt)
@@ -149,6 +158,7 @@ class _History:
         if job not in self._jobs:
             return
         submit_ms, spec, position = self._jobs[job]
+        self._begun[job] = None
         run = self._runs.pop((job, element), None)
         if run is None:
             self._reading.leave_out("it never ran", position)

@@ -142,13 +142,10 @@ class _Log:
             self._reading.leave_out("it never ran", rows.line)
             return None
         asked = self._asked(row)
-        model = self._options.chip or chips.ANY
-        if asked.chips and asked.chip:
-            found = chips.model_of(asked.chip)
-            if found is None:
-                self._reading.unknown_chip(rows.line, asked.chip)
-                return None
-            model = found
+        models = chips.models_of(asked.chip or self._options.chip or chips.ANY)
+        if asked.chips and not models:
+            self._reading.unknown_chip(rows.line, asked.chip)
+            return None
         tasks = asked.nodes
         each, over = divmod(asked.chips, tasks)
         if over:
@@ -165,7 +162,7 @@ class _Log:
             tasks,
             -(-asked.cpus * 1000 // tasks),
             -(-asked.memory_mib // tasks),
-            chips.needs(model, each * 1000),
+            chips.any_of(models, each * 1000),
             row.get("user", ""),
             self._tenants[owner],
             partition=row.get("partition", ""),

@@ -150,6 +150,7 @@ class _Log:
         if self._options.cut_at_estimate and limit > 0:
             run_ms = min(run_ms, limit * 1000)
         whole = self._options.whole
+        follows = before > 0 and before in self._known
         self._known.add(int(fields[0]))
         return TraceJob(
             fields[0],
@@ -163,8 +164,8 @@ class _Log:
             estimate_ms=limit * 1000 if limit > 0 else None,
             waited_ms=wait * 1000 if wait >= 0 else -1,
             ended=_ENDS.get(status, TraceEnd.SUCCEEDED),
-            after=str(before) if before > 0 and before in self._known else "",
-            think_ms=think * 1000 if think > 0 else 0,
+            after=str(before) if follows else "",
+            think_ms=think * 1000 if follows and think > 0 else 0,
         )
 
     def _tasks(self, held: int, asked: int) -> int:
