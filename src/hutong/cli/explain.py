@@ -65,7 +65,7 @@ def show(reply: ExplainReply) -> None:
         }.get(reply.expected_basis, "")
         output.sentence(f"Expected to start {human.until(reply.expected_start_ms, now)}{basis}.")
     if reply.bound is not None and reply.state == "queued":
-        _show_bound(reply.bound, now, [reason.code for reason in reply.reasons])
+        show_bound(reply.bound, now, [reason.code for reason in reply.reasons])
     if reply.reservation is not None:
         held = reply.reservation
         start = human.until(held.start_ms, now)
@@ -84,7 +84,7 @@ def show(reply: ExplainReply) -> None:
         output.table([Column("NODES", right=True), Column("BY", least=10)], rows, indent=2)
 
 
-def _show_bound(bound: BoundView, now: int, given: Collection[str]) -> None:
+def show_bound(bound: BoundView, now: int, given: Collection[str]) -> None:
     """By when its class has it placed, and whether that is certain. `given` are reasons said."""
     due = f"by {human.clock(bound.by_ms, now)}"
     if not bound.promised_ms:

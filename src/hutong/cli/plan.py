@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from hutong.cli import human, output
 from hutong.cli.candidates import show_candidates
+from hutong.cli.explain import show_bound
 from hutong.cli.gather import NO_CHANGES, NO_COMMAND, Changes, Command, gather
 from hutong.cli.options import ANY_HUB, Hub, Json
 from hutong.cli.table import Cell, Column
@@ -63,6 +64,8 @@ def _show(view: PlanView, *, everything: bool) -> None:
     output.line(f"{output.paint(view.name, 'bold')}  {_verdict(view)}")
     for reason in view.reasons:
         output.sentence(reason.sentence)
+    if view.bound is not None:
+        show_bound(view.bound, human.now_ms(), [reason.code for reason in view.reasons])
     usable = sorted(
         (place for place in view.places if not place.out), key=lambda place: not place.chosen
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
+from hutong.catalog import load_catalog
 from hutong.cli import human, output
 from hutong.cli.options import ANY_HUB, Hub, Json
 from hutong.cli.table import Cell, Column
@@ -114,7 +115,7 @@ def _figures(option: str, given: tuple[str, ...]) -> list[quota_words.Figure]:
     found = []
     for word in given:
         try:
-            found.append(quota_words.figure(word))
+            found.append(quota_words.checked(quota_words.figure(word), load_catalog()))
         except BadWord as wrong:
             problem = f"{option} cannot be `{word}`: {wrong.problem}. {wrong.advice.rstrip('.')}"
             raise refuse("cli.usage", problem=problem, command="tenant set") from None

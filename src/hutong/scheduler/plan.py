@@ -218,6 +218,7 @@ class Preview(msgspec.Struct, frozen=True):
     `places` holds every pool, the candidates first, best first. `pool` is where it would start,
     empty where nobody can tell. Prices are those of one run on the cheapest and on the dearest
     candidate, 0 without candidates. `jobs_ahead` counts the waiting jobs before it in the order.
+    `bound` says by when it is placed, where it waits and its class has a bound.
     """
 
     places: tuple[Place, ...]
@@ -229,3 +230,4 @@ class Preview(msgspec.Struct, frozen=True):
     cost_high_microcny: int
     jobs_ahead: int
     reasons: tuple[WaitReason, ...] = ()
+    bound: Bound | None = None

@@ -70,6 +70,7 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
         places=pools, starts_now=placed is not None, start_ms=start_ms, basis=basis, pool=pool,
         cost_low_microcny=min(costs, default=0), cost_high_microcny=max(costs, default=0),
         jobs_ahead=_jobs_ahead(snapshot, profile, group), reasons=reasons,
+        bound=cycle.bounds.get(PREVIEWED),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hutong.model.validate import check_spec
 from hutong.scheduler.plan import Candidate, Place, Preview
 from hutong.scheduler.preview import preview
 from hutong.server.endpoint import Answer, Call
-from hutong.wire.api import PlaceView, PlanReply, PlanRequest, PlanView, ReasonView
+from hutong.wire.api import BoundView, PlaceView, PlanReply, PlanRequest, PlanView, ReasonView
 
 
 async def plan_jobs(call: Call) -> Answer:
@@ -53,6 +53,7 @@ def _view(machine: HubMachine, spec: JobSpec, seen: Preview, now_ms: int) -> Pla
         _from_now(seen.start_ms, now_ms),
         cost,
         tuple(ReasonView.of(reason) for reason in seen.reasons),
+        BoundView.of(seen.bound) if seen.bound is not None else None,
     )
 
 

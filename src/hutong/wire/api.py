@@ -227,7 +227,10 @@ class PlaceView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PlanView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What would happen to one job if it were handed in now."""
+    """What would happen to one job if it were handed in now.
+
+    `bound` is there where it would wait and its class has one.
+    """
 
     name: str
     places: tuple[PlaceView, ...]
@@ -236,6 +239,7 @@ class PlanView(msgspec.Struct, frozen=True, omit_defaults=True):
     start_ms: int | None = None
     cost_microcny: int | None = None
     reasons: tuple[ReasonView, ...] = ()
+    bound: BoundView | None = None
 
 
 class PlanReply(msgspec.Struct, frozen=True):

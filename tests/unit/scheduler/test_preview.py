@@ -155,6 +155,9 @@ def test_a_job_for_which_somebody_stops_is_told_to_start_once_they_are_gone() ->
     world.runs("bj/gpu-0", chips=8, priority="low", grace_ms=25_000)
     seen = world.preview(chips(8), priority=URGENT)
     assert seen.reasons[-1] == MakingRoom(1, 25_000)
+    assert seen.bound is not None
+    assert seen.bound.by_ms == world.now_ms + MINUTE_MS
+    assert seen.bound.promised_ms == seen.start_ms
     assert chosen(seen).start_ms == seen.start_ms == world.now_ms + 25_000
     job = world.job(chips(8), priority=URGENT)
     world.step()

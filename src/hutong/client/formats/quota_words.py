@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from hutong.client.formats import words
+from hutong.catalog.lookup import Catalog
+from hutong.client.formats import chips, words
 from hutong.client.formats.words import BadWord
 from hutong.model.check_quota import rule_key
 from hutong.model.tenant import Quota, QuotaResource, QuotaRule, QuotaWindow, flat_rules
@@ -70,6 +71,21 @@ def figure(word: str) -> Figure:
         region=found.get("region", ""), window=window,
     )  # fmt: skip
     return Figure(rule, amount)
+
+
+def checked(said: Figure, catalog: Catalog) -> Figure:
+    """Check the names in a figure, so that none counts nothing for a slip of the pen.
+
+    A region gets its id; one that the catalogue lacks is the operator's own. Raises `BadWord` for a
+    chip that it lacks, unless the figure is taken away.
+    """
+    rule = said.rule
+    if rule.model and said.amount is not None:
+        chips.models(catalog, rule.model)
+    region = catalog.find_region(rule.region) if rule.region else None
+    if region is None or said.amount is None:
+        return said
+    return Figure(msgspec.structs.replace(rule, region=region.id), said.amount)
 
 
 def changed(quota: Quota, figures: dict[str, list[Figure]]) -> Quota:

@@ -47,6 +47,7 @@ HONOURED: list[tuple[str, str, Any]] = [
     ("carbon_per_kg: 0", "carbon_microcny_per_kg", 0),
     ("commercial_after: 30m", "commercial_after_ms", 30 * 60_000),
     ("commercial_idle: 5m", "commercial_idle_ms", 5 * 60_000),
+    ("grow_after: 90s", "grow_after_ms", 90_000),
 ]
 
 

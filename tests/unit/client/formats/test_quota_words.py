@@ -2,10 +2,12 @@
 
 import pytest
 
-from hutong.client.formats.quota_words import Figure, changed, counted, figure
+from hutong.catalog import load_catalog
+from hutong.client.formats.quota_words import Figure, changed, checked, counted, figure
 from hutong.client.formats.words import BadWord
 from hutong.model.tenant import Quota, QuotaResource, QuotaRule, QuotaWindow
 
+CATALOG = load_catalog()
 CHIPS, MONEY = QuotaResource.ACCELERATORS, QuotaResource.MONEY
 
 
@@ -84,3 +86,17 @@ def test_figures_join_in_one_rule_and_the_rest_stays() -> None:
 def test_a_rule_that_says_nothing_any_more_is_gone() -> None:
     quota = Quota(accelerator_milli=50_000)
     assert changed(quota, {"limit": [figure("accelerators=none")]}) == Quota()
+
+
+def test_a_region_gets_its_id_and_one_of_the_operators_own_stays() -> None:
+    for word, region in (("tianjin", "cn-tianjin"), ("北京", "cn-beijing"), ("cellar", "cellar")):
+        read = checked(figure(f"jobs=5@region={word}"), CATALOG)
+        assert (read.rule.region, read.amount) == (region, 5)
+
+
+def test_a_chip_that_nobody_knows_bounds_nothing_and_is_refused() -> None:
+    with pytest.raises(BadWord, match="no such accelerator") as refused:
+        checked(figure("accelerators=5@model=Ascend910C9"), CATALOG)
+    assert "Did you mean" in refused.value.advice
+    for word in ("accelerators=none@model=Ascend910C9", "accelerators=5@model=A100"):
+        assert checked(figure(word), CATALOG) == figure(word)
