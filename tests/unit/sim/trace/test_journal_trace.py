@@ -156,10 +156,10 @@ def test_run_time_is_of_the_whole_work_at_the_speed_of_the_estimate(tmp_path: Pa
         [
             (0, ev.HubCreated(HubId("abc123"))),
             (5, accepted("j1", needs=needs)),
-            (6, placed("a1", "j1", "A100-80GB")),
-            (20, ended("a1", 10, 20)),
-            (30, placed("a2", "j1", "V100-32GB", left_milli=750)),
-            (640, ended("a2", 40, 640)),
+            (6, placed("abc123-j1-1", "j1", "A100-80GB")),
+            (20, ended("abc123-j1-1", 10, 20)),
+            (30, placed("abc123-j1-2", "j1", "V100-32GB", left_milli=750)),
+            (640, ended("abc123-j1-2", 40, 640)),
             (640, over("j1")),
         ],
     )
@@ -176,11 +176,11 @@ def test_elements_of_an_array_are_jobs_of_their_own(tmp_path: Path) -> None:
         tmp_path / "hub.db",
         [
             (0, accepted("j1", array=ArraySpec(3, first=10))),
-            (1, placed("a1", "j1", element=0)),
-            (1, placed("a2", "j1", element=1)),
-            (9, ended("a1", 2, 9)),
+            (1, placed("abc123-j1-1", "j1", element=0)),
+            (1, placed("abc123-j1-2", "j1", element=1)),
+            (9, ended("abc123-j1-1", 2, 9)),
             (9, element_over(0)),
-            (12, ended("a2", 2, 12)),
+            (12, ended("abc123-j1-2", 2, 12)),
             (12, element_over(1)),
         ],
     )
@@ -190,13 +190,13 @@ def test_elements_of_an_array_are_jobs_of_their_own(tmp_path: Path) -> None:
 
 
 def test_lost_attempt_that_its_site_told_of_counts_as_told(tmp_path: Path) -> None:
-    settled = ev.AttemptSettled(AttemptId("a1"), Completed(), 1_002_000, 1_032_000)
+    settled = ev.AttemptSettled(AttemptId("abc123-j1-1"), Completed(), 1_002_000, 1_032_000)
     path = store_of(
         tmp_path / "hub.db",
         [
             (0, accepted("j1", deadline_ms=1_600_000)),
-            (1, placed("a1", "j1")),
-            (20, ev.AttemptLost(AttemptId("a1"), Completed(), 1_010_000)),
+            (1, placed("abc123-j1-1", "j1")),
+            (20, ev.AttemptLost(AttemptId("abc123-j1-1"), Completed(), 1_010_000)),
             (40, settled),
             (41, over("j1")),
             (50, accepted("j2")),
