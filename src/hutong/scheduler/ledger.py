@@ -116,7 +116,8 @@ class Ledger:
 
     def share_milli(self, entity: Entity) -> int:
         """The weighted dominant share of what is held, in thousandths: what people are shown."""
-        cpu, mem, acc, *_, weight = self.tallies[self.tree_tally(entity)].tolist()
+        tally = self.tree_tally(entity)  # may make the tallies anew
+        cpu, mem, acc, *_, weight = self.tallies[tally].tolist()
         held = max(cpu * self._per_cpu, mem * self._per_mem, acc * self._per_acc)
         return int(min(held / weight * 1000, layout.SHARE_MILLI_MAX))
 

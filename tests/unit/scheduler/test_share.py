@@ -211,3 +211,18 @@ def test_a_tenant_that_only_waits_has_its_due_beside_its_siblings() -> None:
     world.job(cpu=1, tenant="a/y")
     world.job(cpu=1, tenant="b")
     assert dues() == [250, 250, 500]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 15, 16, 17, 40])
+def test_however_many_tenants_hold_something_the_share_of_each_is_told(count: int) -> None:
+    world = World().pool("bj/cpu", cpu=100, mem_gib=200)
+    names = [f"t{number:02}/x" for number in range(count)]
+    for name in names:
+        world.runs("bj/cpu-0", cpu=1, mem_gib=1, tenant=name)
+    world.job(cpu=1, mem_gib=1, tenant="t00/x")
+    shares = world.step().shares_milli
+    assert shares == {
+        level: 20 if level.startswith("t00") else 10
+        for name in names
+        for level in (name.partition("/")[0], name)
+    }
