@@ -228,12 +228,12 @@ CATALOGUE: dict[str, ErrorKind] = {
     ),
     "trace.columns": _K(
         400, "{file} has no column {columns}, which its format {format} needs.",
-        "The page on traces lists the columns of each format; `--format` names another.",
+        "The guide to traces lists the columns of each format; `--format` names another.",
     ),
     "trace.backwards": _K(
         400, "{file}, line {line}: the column {column} is `{value}`, before the line above it, and "
         "rows of this format are in order of time.",
-        "`--sort` reads all rows first and sorts them; `--skip-bad` counts such rows.",
+        "The trace's option `sort` reads all rows first and sorts them; `--skip-bad` counts them.",
     ),
     "trace.cut": _K(
         400, "{file} ends behind line {line} without being whole: {problem}.",
@@ -262,7 +262,7 @@ CATALOGUE: dict[str, ErrorKind] = {
     ),
     "trace.no_world": _K(
         400, "{file} does not tell the machines that it was taken from.",
-        "Name a world to replay it in.",
+        "A scenario file says in which world to replay it.",
     ),
     "trace.option": _K(
         400, "The option {option} of a trace cannot be {value}: {problem}.", "Take {wanted}.",

@@ -131,5 +131,5 @@ def gang(chips: int, per_node: int = 8) -> tuple[int, int]:
 def advice(name: str) -> str:
     """What to say of a name that nobody knows."""
     like = load_catalog().nearest_accelerator(name)
-    meant = f"Is it {', '.join(like)}? " if like else ""
-    return f"{meant}`--chip NAME` reads a trace with chips of one model, or `any`."
+    meant = f"Is it {' or '.join(like)}? " if like else ""
+    return f"{meant}`--skip-bad` counts such rows and goes on."

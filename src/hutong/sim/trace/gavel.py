@@ -168,7 +168,7 @@ def _beside(path: Path) -> Path:
     raise refuse(
         "trace.companion",
         file=str(path), what=f"Gavel's throughputs, {TABLE} or {TABLE}.gz,",
-        advice="`--companion FILE` names them.",
+        advice="The trace's option `companion` names them.",
     )  # fmt: skip
 
 

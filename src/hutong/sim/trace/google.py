@@ -293,5 +293,5 @@ def _beside(path: Path) -> Path:
     raise refuse(
         "trace.companion",
         file=str(path), what="the table instance_events",
-        advice="`--companion FILE` names it.",
+        advice="The trace's option `companion` names it.",
     )  # fmt: skip

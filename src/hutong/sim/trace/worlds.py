@@ -185,7 +185,7 @@ def _beside(info: WorkloadInfo, companion: str, names: tuple[str, ...]) -> Path:
     raise refuse(
         "trace.companion",
         file=info.source, what=f"the list of machines, {' or '.join(names)},",
-        advice="`--machines FILE` names it, `--world FILE` another world.",
+        advice="`--machines FILE` names it; a scenario file names another world.",
     )  # fmt: skip
 
 
