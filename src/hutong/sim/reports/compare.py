@@ -124,14 +124,15 @@ def compare(
     reports_a: Sequence[Report],
     reports_b: Sequence[Report],
     *,
-    names: tuple[str, str] = ("A", "B"),
+    name_a: str = "A",
+    name_b: str = "B",
 ) -> Comparison:
     """Compare two sides, each with a report a seed. Raises `report.no_runs` for an empty side."""
-    for name, reports in zip(names, (reports_a, reports_b), strict=True):
+    for name, reports in ((name_a, reports_a), (name_b, reports_b)):
         if not reports:
             raise refuse("report.no_runs", side=name)
     pairing = _pairing(reports_a, reports_b)
-    side_a, side_b = _side(names[0], reports_a), _side(names[1], reports_b)
+    side_a, side_b = _side(name_a, reports_a), _side(name_b, reports_b)
     return Comparison(
         a=side_a,
         b=side_b,

@@ -9,6 +9,7 @@ from hutong.sim.reports.values import Figures, Group, PoolLoad, Report, Use
 
 ROWS_AT_MOST = 25
 BARS_AT_MOST = 16
+BLANK = ("0", "0%", "-")
 TITLES = {
     "tenant": "Tenant", "user": "User", "priority": "Class", "kind": "Kind",
     "partition": "Partition", "site": "Site", "pool": "Pool", "accelerator": "Chip",
@@ -75,7 +76,8 @@ def _cards(report: Report) -> str:
         ("kgCO2e", shown.carbon(report.bill.carbon_mg)),
         ("preemptions", shown.whole(report.moves.preemptions)),
     ]
-    return cards(pairs)
+    # What nobody charged, metered or moved needs no room.
+    return cards([pair for pair in pairs if pair[1] != "0" or pair[0] == "jobs"])
 
 
 def _value(figures: Figures, words: Callable[[float], str], part: str) -> str:
@@ -256,10 +258,13 @@ def _use(report: Report) -> str:
         if use.ready
     ]
     head = ("", "ready", "held", "peak", "allocation", "utilisation", "idle while a job waits")
-    note = (
+    stranded = (
         f"Stranded: {shown.percent(machines.stranded)} of accelerators, "
-        f"{shown.percent(machines.fragmentation)} of the free ones. Waiting jobs: "
-        f"{shown.number(machines.waiting_jobs)} on average, {machines.waiting_jobs_most:,} at most."
+        f"{shown.percent(machines.fragmentation)} of the free ones. "
+    )
+    note = (stranded if machines.accelerators.ready else "") + (
+        f"Waiting jobs: {shown.number(machines.waiting_jobs)} on average, "
+        f"{machines.waiting_jobs_most:,} at most."
     )
     return section("Machines", table(head, rows), note=note)
 
@@ -350,4 +355,10 @@ def _by(label: str, groups: Sequence[Group]) -> str:
     ]
     rest = len(groups) - len(rows)
     note = f"{rest:,} more are in report.json." if rest else ""
-    return section(f"By {TITLES[label].lower()}", table(head, rows), note=note, kind="wide long")
+    told = [
+        place
+        for place in range(len(head))
+        if place < 2 or any(row[place] not in BLANK for row in rows)
+    ]
+    content = table([head[at] for at in told], [[row[at] for at in told] for row in rows])
+    return section(f"By {TITLES[label].lower()}", content, note=note, kind="wide long")

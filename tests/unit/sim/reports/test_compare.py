@@ -145,7 +145,7 @@ def test_groups_that_every_run_has_are_compared() -> None:
 
 def test_a_side_without_runs_is_refused_by_name() -> None:
     with pytest.raises(HutongError) as caught:
-        compare(waited(1), [], names=("A", "new"))
+        compare(waited(1), [], name_a="A", name_b="new")
     assert (caught.value.code, caught.value.facts) == ("report.no_runs", {"side": "new"})
 
 

@@ -104,7 +104,7 @@ def test_names_from_elsewhere_stay_text() -> None:
     report = make_report(result)
     for page in (
         report_page(report),
-        comparison_page(compare([report], [report], names=(EVIL, "B"))),
+        comparison_page(compare([report], [report], name_a=EVIL, name_b="B")),
     ):
         found = Checked(page)
         assert "script" not in found.tags
@@ -116,7 +116,7 @@ def test_names_from_elsewhere_stay_text() -> None:
 
 def test_a_comparison_has_its_page(tmp_path: Path) -> None:
     reports = [[make_report(fifo(seed=seed, speed=v)) for seed in (1, 2, 3)] for v in (1.0, 1.3)]
-    write_comparison_html(tmp_path / "c.html", compare(*reports, names=("old", "new")))
+    write_comparison_html(tmp_path / "c.html", compare(*reports, name_a="old", name_b="new"))
     found = Checked((tmp_path / "c.html").read_text())
     text = " ".join(found.text)
     assert "old and new, compared" in text

@@ -42,7 +42,7 @@ def test_what_was_bought_is_told_apart_from_what_jobs_paid() -> None:
 
 def test_a_comparison_fits_80_columns_and_ends_with_its_verdict() -> None:
     sides = [[make_report(fifo(seed=seed, speed=v)) for seed in range(6)] for v in (1.0, 1.3)]
-    text = printed(compare(*sides, names=("old", "new")))
+    text = printed(compare(*sides, name_a="old", name_b="new"))
     assert max(cell_len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "Student's t, paired by seed" in text
     assert "B better" in text
@@ -66,7 +66,7 @@ def test_an_empty_run_prints_what_there_is() -> None:
 def test_names_from_elsewhere_neither_move_the_cursor_nor_set_a_style(evil: str) -> None:
     rows = [ran(0, 0, 5, tenant=evil, priority=evil), ran(0, 0, 5, tenant="b", site=evil)]
     report = make_report(outcome(rows, scenario=evil))
-    text = printed(report) + printed(compare([report], [report], names=(evil, "B")))
+    text = printed(report) + printed(compare([report], [report], name_a=evil, name_b="B"))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert evil.replace("\x1b", "?").replace("\x07", "?").replace("\n", "?") in text
