@@ -12,10 +12,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from hutong.model.classes import LOW, NORMAL
-from hutong.model.ids import NodeId, PoolId, SiteId
 from hutong.model.resources import AcceleratorNeed, Amount
-from hutong.model.supply import Inventory, Node, Pool
+from hutong.model.supply import Inventory
 from hutong.sim.trace import chips
+from hutong.sim.trace.node_list import NodeList
 from hutong.sim.trace.reading import (
     MOST_COUNT,
     MOST_S,
@@ -77,7 +77,7 @@ class _Pods:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._needs: dict[tuple[str, int], tuple[AcceleratorNeed, ...] | None] = {}
+        self._needs: dict[tuple[str, int], tuple[AcceleratorNeed, ...]] = {}
 
     def jobs(self) -> Iterator[TraceJob]:
         """Go through it."""
@@ -114,12 +114,12 @@ class _Pods:
         ):  # fmt: skip
             raise ValueError
         key = (spec, chip_milli)
-        if key not in self._needs:
-            self._needs[key] = self._chips(spec, chip_milli, line)
-        needs = self._needs[key]
+        needs = self._needs.get(key)
         if needs is None:
-            self._chips(spec, chip_milli, line)
-            return None
+            needs = self._chips(spec, chip_milli, line)
+            if needs is None:
+                return None
+            self._needs[key] = needs
         return TraceJob(
             name,
             submit_ms,
@@ -150,9 +150,7 @@ class _Pods:
 
 def read_nodes(path: Path, site: str = "openb") -> Inventory:
     """A list of nodes as what a site has: a pool for each shape of node."""
-    pools: dict[tuple[int, int, int, str], Pool] = {}
-    nodes: list[Node] = []
-    taken: dict[str, int] = {}
+    nodes = NodeList(site)
     reading = TraceFile(path).reading()
     with reading.rows() as rows:
         at = columns_at(reading, rows, _NODE_COLUMNS, "openb-nodes")
@@ -167,24 +165,6 @@ def read_nodes(path: Path, site: str = "openb") -> Inventory:
             except ValueError:
                 rows.bad(row)
                 continue
-            model = chips.model_of(word) if word else ""
-            if model is None:
+            if not nodes.add(name, word, Amount(cpu_milli, memory_mib, count * 1000)):
                 reading.unknown_chip(rows.line, word)
-                continue
-            shape = (cpu_milli, memory_mib, count, model)
-            if shape not in pools:
-                pool = _pool_name(word, count, taken)
-                pools[shape] = Pool(
-                    PoolId(f"{site}/{pool}"),
-                    SiteId(site),
-                    Amount(cpu_milli, memory_mib, count * 1000),
-                    model,
-                )
-            nodes.append(Node(NodeId(f"{site}/{name}"), pools[shape].id))
-    return Inventory(tuple(pools.values()), tuple(nodes))
-
-
-def _pool_name(word: str, count: int, taken: dict[str, int]) -> str:
-    name = f"{word.lower()}-{count}" if word else "cpu"
-    taken[name] = taken.get(name, 0) + 1
-    return name if taken[name] == 1 else f"{name}-{taken[name]}"
+    return nodes.inventory()

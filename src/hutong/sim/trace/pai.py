@@ -4,7 +4,7 @@
 `start_time`, `end_time` (seconds), `plan_cpu`, `plan_gpu` (in hundredths of one), `plan_mem` (GiB),
 `gpu_type`, each an instance. A task (a role, such as `ps` or `worker`) is a gang of its instances;
 the roles of a job are gangs of their own. `pai_job_table.csv` beside it gives when a job was handed
-in and by whom; without it a task is handed in when it starts.
+in and by whom; without it a task is handed in when it starts. `pai_machine_spec.csv` has the nodes.
 
 The simulator's table has a header: `job_id`, `user`, `num_inst`, `num_gpu`, `num_cpu`,
 `submit_time`, `duration` (seconds), and may have `gpu_type`. Source: Weng and others, NSDI 2022.
@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 
+from hutong.model.resources import Amount
+from hutong.model.supply import Inventory
 from hutong.sim.trace import chips
 from hutong.sim.trace.names import tenant_name
+from hutong.sim.trace.node_list import NodeList
 from hutong.sim.trace.reading import (
     MOST_COUNT,
     MOST_S,
@@ -61,6 +64,13 @@ _SHORT = (
     Column("submit_time", "number", empty=True),
     Column("duration", "number"),
     Column("gpu_type", "text", empty=True),
+)
+_MACHINES = (
+    Column("machine", "text"),
+    Column("gpu_type", "text"),
+    Column("cap_cpu", "number", most=MOST_COUNT // 1000),
+    Column("cap_mem", "number", most=MOST_COUNT),
+    Column("cap_gpu", "number", most=MOST_COUNT // 1000, empty=True),
 )
 _NO_CHIP = ("", "CPU")
 Owners = dict[str, tuple[float, str]]
@@ -215,6 +225,30 @@ class _Short:
             user=user,
             tenant=tenant_name(user),
         )
+
+
+def read_nodes(path: Path, site: str = "pai") -> Inventory:
+    """`pai_machine_spec.csv`: `machine`, `gpu_type`, `cap_cpu`, `cap_mem` (GiB), `cap_gpu`."""
+    nodes = NodeList(site)
+    reading = TraceFile(path).reading()
+    with reading.rows() as rows:
+        rows.expect(_MACHINES, range(len(_MACHINES)), len(_MACHINES))
+        for row in rows:
+            if rows.line == 1 and row[:1] == ["machine"]:
+                continue
+            try:
+                if len(row) != rows.width:
+                    raise ValueError
+                name, chip = row[0], "" if row[1] in _NO_CHIP else row[1]
+                cpus, memory, count = (int(float(text or 0)) for text in row[2:])
+                if min(cpus, memory, count) < 0 or (count > 0) != (chip != ""):
+                    raise ValueError
+            except (ValueError, OverflowError):
+                rows.bad(row)
+                continue
+            if not nodes.add(name, chip, Amount(cpus * 1000, memory * 1024, count * 1000)):
+                reading.unknown_chip(rows.line, chip)
+    return nodes.inventory()
 
 
 def _owners(file: TraceFile) -> Owners:

@@ -8,7 +8,11 @@ from hutong.sim.trace.names import tenant_name
 from hutong.sim.trace.reading import MOST_COUNT, MOST_S, Column, Reading, Rows, time_ms
 from hutong.sim.workload import TraceEnd, TraceJob
 
-STATES = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "SUSPENDED", "RUNNING")
+STATES = (
+    "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
+    "BOOT_FAIL", "DEADLINE", "SUSPENDED", "RUNNING", "PENDING", "REQUEUED",
+)  # fmt: skip
+_GO_ON = ("SUSPENDED", "RUNNING", "PENDING", "REQUEUED")
 COLUMNS = (
     Column("job_id", "text"),
     Column("user", "text"),
@@ -44,9 +48,9 @@ def jobs(
             submit_ms = time_ms(submit)
             if state not in STATES:
                 raise ValueError
-            if not start or not run or state in ("SUSPENDED", "RUNNING"):
-                ended = state not in ("SUSPENDED", "RUNNING")
-                reading.leave_out("it never ran" if ended else "it had not ended", rows.line)
+            if not start or not run or state in _GO_ON:
+                why = "it had not ended" if state in _GO_ON else "it never ran"
+                reading.leave_out(why, rows.line)
                 continue
             start_ms, run_s, count = time_ms(start), float(run), int(float(gpus))
             cpu_count, node_count = float(cpus), max(int(float(nodes)), 1)

@@ -15,7 +15,7 @@ from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, Pool, Site
 from hutong.model.tenant import Quota, QuotaResource, QuotaRule, Tenant
 from hutong.sim.throughput import ThroughputTable
-from hutong.sim.trace import acme, gavel, helios, journal, openb, philly
+from hutong.sim.trace import acme, gavel, helios, journal, openb, pai, philly
 from hutong.sim.trace.names import tenant_name
 from hutong.sim.workload import TraceJob, Workload, WorkloadInfo
 from hutong.sim.world import SimSite, World
@@ -55,6 +55,8 @@ def world_of(workload: Workload, *, companion: str = "", pooled: bool = False) -
         case "helios":
             vcs = helios.read_vcs(_beside(info, companion, ("cluster_gpu_number.csv",)))
             return helios_world(vcs, pooled=pooled)
+        case "pai" | "pai-simulator":
+            return pai_world(_beside(info, companion, ("pai_machine_spec.csv",)))
         case "acme":
             return acme_world("kalos" if "kalos" in info.name.lower() else "seren")
         case "journal":
@@ -87,6 +89,11 @@ def openb_world(nodes: Path) -> World:
     """The cluster of a list of openb's nodes, a pool for each shape of node."""
     inventory = openb.read_nodes(nodes)
     return World("openb", (SimSite(_place("openb"), inventory),))
+
+
+def pai_world(nodes: Path) -> World:
+    """Alibaba's PAI cluster by its list of machines, a pool for each shape of node."""
+    return World("pai", (SimSite(_place("pai"), pai.read_nodes(nodes)),))
 
 
 def philly_world(vcs: dict[str, int], *, pooled: bool = False, chip: str = PHILLY_CHIP) -> World:

@@ -1,14 +1,16 @@
 """The machines that a trace was taken from, and what goes with them."""
 
+from pathlib import Path
+
 import pytest
 
 from hutong.model.errors import HutongError
 from hutong.model.tenant import QuotaResource
 from hutong.sim.trace import world_of
-from hutong.sim.trace.worlds import acme_world, swf_world, tenants_of
+from hutong.sim.trace.worlds import acme_world, openb_world, swf_world, tenants_of
 from hutong.sim.workload import WorkloadInfo
 from hutong.sim.world import World
-from tests.unit.sim.trace.traces import FOLDER, opened
+from tests.unit.sim.trace.traces import FOLDER, opened, text_of, written
 
 
 def shapes(world: World) -> dict[str, tuple[str, int, int, int]]:
@@ -43,6 +45,41 @@ def test_openb_nodes_are_pools_by_shape() -> None:
         "openb/cpu": ("", 1, 32, 0),
         "openb/p100-2-2": ("P100-16GB", 1, 96, 2),
     }
+
+
+def test_undisclosed_chips_draw_what_the_chip_draws_that_they_are_taken_for() -> None:
+    workload = opened("openb_pods.csv")
+    world = world_of(workload, companion=str(FOLDER / "openb_nodes.csv"))
+    watts = {pool.accelerator: pool.accelerator_watt for pool in world.sites[0].inventory.pools}
+    assert watts["Undisclosed-G2"] == 150
+    assert watts["P100-16GB"] == 0
+
+
+def test_pai_machines_are_pools_by_shape() -> None:
+    assert shapes(world_of(opened("pai_task_table.csv"))) == {
+        "pai/t4-2": ("T4", 2, 96, 2),
+        "pai/misc-8": ("Undisclosed-MISC", 1, 64, 8),
+        "pai/cpu": ("", 1, 96, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("node-9,64000,262144,-1,P100", "trace.bad_value"),
+        ("node-9,64000,262144,1,", "trace.bad_value"),
+        ("node-9,64000,262144,1,Abacus", "trace.unknown_chip"),
+        ("node-9,64000", "trace.cut"),
+    ],
+)
+def test_bad_node_of_a_list_is_refused(tmp_path: Path, row: str, code: str) -> None:
+    path = written(tmp_path, "nodes.csv", [*text_of("openb_nodes.csv").split(), row])
+    with pytest.raises(HutongError) as caught:
+        openb_world(path)
+    assert (caught.value.code, caught.value.facts["line"]) == (
+        code,
+        7 if code != "trace.cut" else 6,
+    )
 
 
 def test_world_without_the_list_of_its_machines_asks_for_it() -> None:
