@@ -283,7 +283,7 @@ CATALOGUE: dict[str, ErrorKind] = {
     # Reports of simulated runs
     "report.unwritable": _K(
         500, "{path} cannot be written: {problem}.",
-        "What was written before it is kept. Make room or take another folder; a report is made "
+        "The files that had room are kept. Make room or take another folder; a report is made "
         "again from run.json, jobs.parquet and samples.parquet.",
     ),
     "report.unreadable": _K(

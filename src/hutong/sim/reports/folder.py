@@ -7,11 +7,14 @@
            report.html       the same as a page
 
 Each file is written beside its name and moved there, so a reader never sees half of one. They are
-written in this order, the dear ones first: where the disk fills, what was written before stays, and
-`run.json` with the two Parquet files is all that a report needs to be made again.
+written in this order, the dear ones first. Where the disk fills, the others are written all the
+same, and then the first that failed is named: a report may have room where the jobs have none, and
+`run.json` with the two Parquet files is all that a report needs to be made again. Files of another
+run that stood there go first, so that a folder never holds parts of two.
 """
 
 import contextlib
+import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -22,7 +25,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from hutong.model.errors import refuse
+from hutong.model.errors import HutongError, refuse
 from hutong.sim.outcome import LABELS, NUMBERS, SAMPLES, Facts, Label, OfferUse, Outcome
 from hutong.sim.reports.page import report_page
 from hutong.sim.reports.values import Ground, Report
@@ -30,6 +33,7 @@ from hutong.sim.reports.values import Ground, Report
 FORMAT = "hutong-result/1"
 RUN, JOBS, SAMPLED = "run.json", "jobs.parquet", "samples.parquet"
 REPORT, PAGE = "report.json", "report.html"
+FILES = (RUN, JOBS, SAMPLED, REPORT, PAGE)
 T = TypeVar("T")
 
 
@@ -52,32 +56,43 @@ def write_outcome(
 ) -> None:
     """Write what a report can be made from: run.json and the two Parquet files.
 
-    Raises `report.unwritable` with the file that failed; files written before it stay.
+    Raises `report.unwritable` with the first file that failed; the others are written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refuse("report.unwritable", path=str(folder), problem=_words(error)) from error
+    _make(folder)
+    for name in FILES:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
     run = RunFile(outcome.facts, ground or Ground(), outcome.offers, notes or {})
-    write_json(folder / RUN, run)
-    jobs, samples = _jobs_frame(outcome), pl.DataFrame(dict(outcome.samples))
-    write_whole(folder / JOBS, jobs.write_parquet)
-    write_whole(folder / SAMPLED, samples.write_parquet)
+    _each(
+        lambda: write_json(folder / RUN, run),
+        lambda: _write_frame(folder / JOBS, _jobs_frame(outcome)),
+        lambda: _write_frame(folder / SAMPLED, pl.DataFrame(dict(outcome.samples))),
+    )
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write report.json and report.html. Raises `report.unwritable`."""
-    write_json(folder / REPORT, report)
-    write_html(folder / PAGE, report)
+    """Write report.json and report.html. Raises `report.unwritable` as `write_outcome` does."""
+    _make(folder)
+    _each(
+        lambda: write_json(folder / REPORT, report),
+        lambda: write_html(folder / PAGE, report),
+    )
 
 
 def write_result(
     folder: Path, outcome: Outcome, report: Report, *, notes: dict[str, str] | None = None
 ) -> None:
-    """Write all five files. Raises `report.unwritable` with the file that failed; those written
-    before it stay."""
-    write_outcome(folder, outcome, ground=report.ground, notes=notes)
-    write_report(folder, report)
+    """Write all five files. Raises `report.unwritable` with the first that failed; the others are
+    written."""
+    _each(
+        lambda: write_outcome(folder, outcome, ground=report.ground, notes=notes),
+        lambda: write_report(folder, report),
+    )
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether all five files are there; where a disk was full some may be missing."""
+    return all((folder / name).is_file() for name in FILES)
 
 
 def write_html(path: Path, report: Report) -> None:
@@ -108,7 +123,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(file.fileno())
         os.chmod(part, 0o644)
         os.replace(part, path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except OSError as error:
         raise refuse("report.unwritable", path=str(path), problem=_words(error)) from error
     finally:
         # Also where somebody interrupts: nothing half-written stays.
@@ -140,6 +155,32 @@ def read_result(folder: Path) -> Outcome:
         samples={name: _ints(folder / SAMPLED, samples[name]) for name in SAMPLES},
         offers=run.offers,
     )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refuse("report.unwritable", path=str(folder), problem=_words(error)) from error
+
+
+def _each(*writes: Callable[[], None]) -> None:
+    """Write every file that can be; then raise the first error."""
+    failed: HutongError | None = None
+    for write in writes:
+        try:
+            write()
+        except HutongError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+
+
+def _write_frame(path: Path, frame: pl.DataFrame) -> None:
+    # By way of memory, so that a full disk is the system's own error and not one of a format.
+    packed = io.BytesIO()
+    frame.write_parquet(packed)
+    write_whole(path, lambda file: file.write(packed.getbuffer()))
 
 
 def _jobs_frame(outcome: Outcome) -> pl.DataFrame:

@@ -84,6 +84,16 @@ def test_writing_again_replaces_every_file(tmp_path: Path) -> None:
     assert names(tmp_path) == FILES
 
 
+def test_a_folder_never_holds_parts_of_two_runs(tmp_path: Path) -> None:
+    old, new = fifo(jobs=9_000, seed=1), fifo(jobs=9_000, seed=2)
+    folder.write_result(tmp_path, old, make_report(old))
+    with small_files(250_000), pytest.raises(HutongError):
+        folder.write_result(tmp_path, new, make_report(new))
+    assert folder.read_run(tmp_path).facts.seed == 2
+    with pytest.raises(HutongError, match=r"jobs\.parquet"):
+        folder.read_result(tmp_path)
+
+
 @contextmanager
 def small_files(most_bytes: int) -> Iterator[None]:
     """Let the system refuse to write a file beyond a size, as a full disk does."""
@@ -102,21 +112,30 @@ def test_what_was_written_before_the_disk_was_full_is_kept(tmp_path: Path) -> No
     sizes = {name: (tmp_path / name).stat().st_size for name in FILES}
     room = max(sizes[name] for name in ("run.json", "jobs.parquet", "samples.parquet"))
     assert room < sizes["report.json"]
-    (tmp_path / "report.json").unlink()
     with small_files(room), pytest.raises(HutongError) as caught:
         folder.write_result(tmp_path, result, report)
     assert caught.value.code == "report.unwritable"
     assert caught.value.facts["path"] == str(tmp_path / "report.json")
     assert caught.value.facts["problem"] == os.strerror(errno.EFBIG)
-    assert names(tmp_path) == [name for name in FILES if name != "report.json"]
+    assert names(tmp_path) == ["jobs.parquet", "run.json", "samples.parquet"]
+    assert not folder.is_whole(tmp_path)
     assert_equal(folder.read_result(tmp_path), result)
+    folder.write_report(tmp_path, report)
+    assert folder.is_whole(tmp_path)
 
 
-def test_columns_that_do_not_fit_leave_no_half_of_them(tmp_path: Path) -> None:
-    result = fifo(jobs=2_000)
-    with small_files(8_192), pytest.raises(HutongError, match=r"jobs\.parquet"):
-        folder.write_outcome(tmp_path, result)
-    assert names(tmp_path) == ["run.json"]
+def test_columns_that_do_not_fit_leave_no_half_of_them_and_the_report_is_there(
+    tmp_path: Path,
+) -> None:
+    result = fifo(jobs=9_000)
+    report = make_report(result)
+    with small_files(250_000), pytest.raises(HutongError) as caught:
+        folder.write_result(tmp_path, result, report)
+    assert caught.value.facts == {
+        "path": str(tmp_path / "jobs.parquet"), "problem": os.strerror(errno.EFBIG),
+    }  # fmt: skip
+    assert names(tmp_path) == [name for name in FILES if name != "jobs.parquet"]
+    assert folder.read_report(tmp_path) == report
 
 
 def test_an_interrupt_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
