@@ -135,7 +135,7 @@ def _table(figures: Sequence[Difference]) -> str:
             change(one),
             relative(one),
             _interval(one),
-            "-" if one.p is None else f"{one.p:.3f}",
+            shown.chance(one.p),
             (WORDS[one.verdict], {"A": "bad", "B": "good"}.get(one.favours, "soft")),
         ]
         for one in figures

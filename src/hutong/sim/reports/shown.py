@@ -84,6 +84,13 @@ def carbon(mg: float) -> str:
     return number(mg / MICRO)
 
 
+def chance(p: float | None) -> str:
+    """A probability; `-` where there is none."""
+    if p is None:
+        return "-"
+    return f"{p:.3f}" if p >= 0.0005 or p == 0 else "<0.001"
+
+
 def counted(count: int, word: str) -> str:
     """`1 job`, `3 jobs`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -313,4 +313,7 @@ def _svg(label: str, height: float, parts: Sequence[str]) -> str:
 
 
 def _cut(words: str, size: int) -> str:
-    return words if len(words) <= size else f"{words[: size - 1]}…"
+    """Shorten a name; of a path the end tells more."""
+    if len(words) <= size:
+        return words
+    return f"…{words[1 - size :]}" if "/" in words else f"{words[: size - 1]}…"

@@ -230,8 +230,9 @@ def _differences(title: str, found: Sequence[Difference], console: Console) -> N
             words = f"{one.favours} better{star}"
             style = "green" if one.favours == "B" else "red"
         values = (quantity(one.a, one.unit), quantity(one.b, one.unit))
-        p = "-" if one.p is None else f"{one.p:.3f}"
-        rows.append([one.title, *values, change(one), relative(one), p, (words, style)])
+        rows.append(
+            [one.title, *values, change(one), relative(one), shown.chance(one.p), (words, style)]
+        )
     table(console, (title, "A", "B", "B - A", "", "P", "VERDICT"), rows)
 
 
@@ -253,9 +254,20 @@ def table(console: Console, head: Sequence[str], rows: Sequence[Sequence[Cell]])
             name, justify=justify, no_wrap=True, overflow="ellipsis", width=width, min_width=width
         )
     for row in rows:
-        drawn.add_row(*(_text(cell) for cell in row))
+        first, *rest = row
+        drawn.add_row(_text(_fit(first, widths[0])), *(_text(cell) for cell in rest))
     console.print()
     console.print(drawn)
+
+
+def _fit(cell: Cell, width: int) -> Cell:
+    """Cut a path at its front, because its end tells more; what is left to cut is cut behind."""
+    words = _words(cell)
+    if "/" not in words or cell_len(words) <= width:
+        return cell
+    while words and cell_len(words) >= width:
+        words = words[1:]
+    return f"…{words}" if isinstance(cell, str) else (f"…{words}", cell[1])
 
 
 def _words(cell: Cell) -> str:

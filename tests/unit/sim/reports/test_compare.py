@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hutong.model.errors import HutongError
+from hutong.sim.outcome import Ending
 from hutong.sim.reports import student
 from hutong.sim.reports.compare import Comparison, Difference, Unit, Verdict, compare
 from hutong.sim.reports.compare_page import change, quantity, relative
@@ -141,6 +142,16 @@ def test_groups_that_every_run_has_are_compared() -> None:
     names = [one.name for one in found.groups["priority"]]
     assert "high:wait_ms_p99" in names
     assert all(one.favours != "A" for one in found.groups["priority"])
+
+
+def test_of_what_should_be_high_more_is_better() -> None:
+    failed = [
+        make_report(outcome([ran(0, 0, 5), ran(0, 0, 5, ending=Ending.FAILED)], seed=seed))
+        for seed in (1, 2, 3)
+    ]
+    both = [make_report(outcome([ran(0, 0, 5), ran(0, 0, 5)], seed=seed)) for seed in (1, 2, 3)]
+    assert figure(compare(failed, both), "succeeded").favours == "B"
+    assert figure(compare(both, failed), "succeeded").favours == "A"
 
 
 def test_a_side_without_runs_is_refused_by_name() -> None:

@@ -95,7 +95,7 @@ def test_means_over_time_are_weighted_by_time_and_over_the_makespan() -> None:
         sample(0, 4, waiting=1),  # 50 s
         sample(50 * S, 2, waiting=2, stranded=1),  # 25 s
         sample(75 * S, 0),  # 25 s to the last end
-        sample(400 * S, 0),  # after it: does not count
+        sample(400 * S, 9, waiting=9),  # after it: does not count
     ]
     report = make_report(outcome([ran(0, 0, 100 * S)], samples=samples, simulated_ms=500 * S))
     chips, cpus = report.machines.accelerators, report.machines.cpus

@@ -31,6 +31,7 @@ def test_a_report_fits_80_columns_and_has_its_figures() -> None:
     for word in ("wait", "bounded slowdown", "rho, alone", "accelerators", "bill", "SHARES"):
         assert word in text
     assert "16m46s" in text
+    assert "name/vision " in text
 
 
 def test_what_was_bought_is_told_apart_from_what_jobs_paid() -> None:
