@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hutong.sim.reports import shown, svg
 from hutong.sim.reports.jobs import MS_PER_H
 from hutong.sim.reports.paper import cards, frame, section, sentences, table
-from hutong.sim.reports.values import Figures, Group, PoolLoad, Report, Use
+from hutong.sim.reports.values import Figures, Group, PoolLoad, Report
 
 ROWS_AT_MOST = 25
 BARS_AT_MOST = 16
@@ -247,17 +247,25 @@ def _row(name: str, figures: Figures, words: Callable[[float], str]) -> list[str
 def _use(report: Report) -> str:
     machines = report.machines
 
-    def row(name: str, use: Use) -> list[str]:
-        parts = (use.allocation, use.utilisation, use.idle_while_waiting)
-        units = (use.ready, use.used, use.peak)
-        return [name, *(shown.number(unit) for unit in units), *(shown.percent(p) for p in parts)]
-
-    rows = [
-        row(name, use)
+    uses = [
+        (name, use)
         for name, use in (("accelerators", machines.accelerators), ("CPUs", machines.cpus))
         if use.ready
     ]
-    head = ("", "ready", "held", "peak", "allocation", "utilisation", "idle while a job waits")
+    quantities: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+        ("ready", "ready", shown.number),
+        ("held", "used", shown.number),
+        ("held at most", "peak", shown.number),
+        ("allocation", "allocation", shown.percent),
+        ("utilisation", "utilisation", shown.percent),
+        ("idle while a job waits", "idle_while_waiting", shown.percent),
+    )
+    rows = [
+        [title, *(words(getattr(use, field)) for _, use in uses)]
+        for title, field, words in quantities
+        if uses
+    ]
+    head = ("", *(name for name, _ in uses))
     stranded = (
         f"Stranded: {shown.percent(machines.stranded)} of accelerators, "
         f"{shown.percent(machines.fragmentation)} of the free ones. "
@@ -361,4 +369,9 @@ def _by(label: str, groups: Sequence[Group]) -> str:
         if place < 2 or any(row[place] not in BLANK for row in rows)
     ]
     content = table([head[at] for at in told], [[row[at] for at in told] for row in rows])
-    return section(f"By {TITLES[label].lower()}", content, note=note, kind="wide long")
+    return section(
+        f"By {TITLES[label].lower()}",
+        content,
+        note=note,
+        kind="wide long" if len(rows) > 12 else "wide",
+    )

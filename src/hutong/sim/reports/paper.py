@@ -60,6 +60,7 @@ ul{{margin:6px 0;padding-left:18px}}
 *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}main{{padding:0;max-width:none}}
 section,.cards div{{break-inside:avoid}}section.long{{break-inside:auto}}tr{{break-inside:avoid}}
 .scroll{{overflow:visible}}section.wide svg{{max-height:140mm}}th,td{{padding:3px 5px}}
+h2,thead{{break-after:avoid}}
 .grid2{{grid-template-columns:1fr 1fr;gap:8px}}.cards{{grid-template-columns:repeat(6,1fr);gap:6px}}
 .cards b{{font-size:15px}}}}
 """
