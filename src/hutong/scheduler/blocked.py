@@ -22,7 +22,7 @@ from hutong.scheduler.look import Look
 from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
 from hutong.scheduler.order import Head
 from hutong.scheduler.plan import Bound, Explanation, Preemption, Reservation
-from hutong.scheduler.preempt.bound import next_free_ms, promise, protected
+from hutong.scheduler.preempt.bound import next_free_ms, promise, protected, vacated_ms
 from hutong.scheduler.preempt.choose import Eviction, cheapest_eviction
 from hutong.scheduler.reclaim import Reclaims
 from hutong.scheduler.reserve import Found
@@ -275,7 +275,8 @@ class Blocked:
                 self._board, option, found, job=head.job, by_ms=by_ms,
                 running=self._cycle.snapshot.supply.by_number,
             )  # fmt: skip
-        start = Start(found.start_ms, found.basis)
+        running = self._cycle.snapshot.supply.by_number
+        start = Start(vacated_ms(self._board, option, found, running), found.basis)
         return self._cycle.gangs.hold_rest(head.group, look, option, head.job, start)
 
     def _by_ms(self, head: Head, entry: Entry) -> int:

@@ -391,7 +391,8 @@ class SchedulerState:
             reasons = (*others, BehindOthers(earlier + ahead))
         start_ms = known.start_ms
         if ahead and entry.job in self._reserved:
-            start_ms = max(self._reserved[entry.job], now_ms)
+            held_ms = self._reserved[entry.job]  # room that is being vacated is held from now on
+            start_ms = held_ms if held_ms > now_ms else max(start_ms, now_ms)
         elif start_ms != UNKNOWN_MS:
             start_ms = max(start_ms + ahead * known.spacing_ms, now_ms)
         return Deferral(

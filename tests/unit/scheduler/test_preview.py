@@ -176,3 +176,22 @@ def test_the_scores_told_are_those_that_decided() -> None:
     assert (seen.starts_now, seen.pool) == (True, "tj/npu")
     assert [place.pool for place in seen.places] == ["tj/npu", "bj/gpu"]
     assert chosen(seen).domestic_milli == 300
+
+
+def test_a_job_that_takes_what_others_leave_is_told_to_start_once_they_are_gone() -> None:
+    world = World().pool("bj/gpu", nodes=2, chips=8)
+    wide = world.runs("bj/gpu-0", chips=4, priority="low", grace_ms=25_000)
+    world.runs("bj/gpu-1", chips=8, ends_in_ms=HOUR_MS)
+    world.runs("bj/gpu-0", chips=4, ends_in_ms=HOUR_MS)
+    first = world.job(chips(2), priority=URGENT, estimate_ms=HOUR_MS)
+    assert [line.victim for line in world.step().preemptions] == [wide]
+    second = world.job(chips(2), priority=URGENT, estimate_ms=HOUR_MS)
+    seen = world.preview(chips(2), priority=URGENT, estimate_ms=2 * HOUR_MS)
+    plan = world.step()
+    assert not plan.preemptions
+    for job in (first, second):
+        told = world.why(job)
+        assert told.start_ms == world.now_ms + 25_000
+        assert told.explanation.candidates[0].start_ms == told.start_ms
+    assert seen.start_ms > world.now_ms
+    assert chosen(seen).start_ms == seen.start_ms

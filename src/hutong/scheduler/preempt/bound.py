@@ -35,9 +35,17 @@ def promise(
         ready_ms = promised_ms + option.ready_ms if promised_ms else 0
         return Bound(job, by_ms, promised_ms, ready_ms)
     leaving = _leaving(board, option, found, running)
-    gone_ms = max([_gone_ms(one, now_ms) for one in leaving], default=now_ms)
+    gone_ms = vacated_ms(board, option, found, running)
     reason = MakingRoom(len(leaving), gone_ms - now_ms) if leaving else None
     return Bound(job, by_ms, gone_ms, gone_ms + option.ready_ms, reason)
+
+
+def vacated_ms(board: Board, option: Option, found: Found, running: dict[int, Running]) -> int:
+    """By when the room of a reservation is free: what stops is still there until it is gone."""
+    if found.start_ms > board.now_ms:
+        return found.start_ms
+    leaving = _leaving(board, option, found, running)
+    return max([_gone_ms(one, board.now_ms) for one in leaving], default=found.start_ms)
 
 
 def waiting_for(deferral: Deferral, leaving: Sequence[Running], now_ms: int) -> Deferral:
