@@ -128,7 +128,9 @@ AVAILABILITY = {
 PROFILE_SETTINGS = {
     "classes": "The classes of the queue, the most urgent first.",
     "order": "Who comes first: `fair` goes by class, fair share, deadline slack and age, `fifo` by "
-    "class and age, `sjf` by class, shortest run and age.",
+    "class and age, `sjf` by class, shortest run and age; in rounds `srpt` by class and what is "
+    "left of the work, `las` by class and what was received, `gittins` by class and what one end "
+    "is expected to cost, learnt from jobs that ended.",
     "share_half_life_ms": "After this time what a tenant used counts half as much; 0 counts only "
     "what it holds now.",
     "backfill": "What may start before a blocked job: `none` nothing, `easy` what delays no "
@@ -153,6 +155,11 @@ PROFILE_SETTINGS = {
     "carbon_microcny_per_kg": "What a kilogram of CO2 counts as cost.",
     "commercial_after_ms": "Commercial capacity is started once the expected wait is longer.",
     "commercial_idle_ms": "Commercial capacity is given back once it was idle for so long.",
+    "round_ms": "How long a job runs before it may be stopped for another that comes before it; 0 "
+    "is never.",
+    "round_gain_milli": "By how much one that runs counts more than one that waits, in "
+    "thousandths.",
+    "restart_ms": "How much longer it takes to go on after a stop.",
     "grow_after_ms": "How long a gang that may be resized runs at least before it grows.",
 }
 SETTINGS = {

@@ -108,7 +108,7 @@ class AttemptPlaced(msgspec.Struct, frozen=True, omit_defaults=True):
 
     A gang that is split over sites has one for each of its `parts`, with one token, from `part` 0
     on; `rank_first` is the rank of the part's first task of `tasks_total`. `left_milli` is how much
-    of the job's work it has to do, in thousandths.
+    of the job's work it has to do, in thousandths. It runs at `speed_milli`.
     """
 
     attempt: AttemptId
@@ -132,6 +132,7 @@ class AttemptPlaced(msgspec.Struct, frozen=True, omit_defaults=True):
     rank_first: int = 0
     tasks_total: int = 0
     left_milli: int = 1000
+    speed_milli: int = 1000
 
 
 class AttemptResized(msgspec.Struct, frozen=True, omit_defaults=True):

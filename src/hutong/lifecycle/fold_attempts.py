@@ -78,6 +78,7 @@ def _place(ground: Ground, placed: ev.AttemptPlaced, entry: ev.Entry) -> None:
         rank_first=placed.rank_first,
         tasks_total=placed.tasks_total,
         left_milli=placed.left_milli,
+        speed_milli=placed.speed_milli,
     )
     state.attempts[attempt.id] = attempt
     record = state.sites[attempt.site]
@@ -158,6 +159,7 @@ def attempt_ended(ground: Ground, event: ev.AttemptEnded, entry: ev.Entry) -> No
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    _note_service(job, attempt)
     _leave_parts(job, attempt)
     offers.note_end(ground, attempt, entry.at_ms)
     job.note(entry.at_ms, f"{attempt.id} ended: {event.reason.sentence()}")
@@ -178,6 +180,7 @@ def attempt_lost(ground: Ground, event: ev.AttemptLost, entry: ev.Entry) -> None
     attempt.ended_ms = event.ended_ms
     attempt.reason = event.reason
     ground.scheduler.release(attempt.id)
+    _note_service(job, attempt)
     _leave_parts(job, attempt)
     offers.note_end(ground, attempt, entry.at_ms)
     job.note(entry.at_ms, f"{attempt.id} was lost: {event.reason.sentence()}")
@@ -205,6 +208,13 @@ def attempt_settled(ground: Ground, event: ev.AttemptSettled, entry: ev.Entry) -
     ground.changes.attempt(attempt)
     ground.changes.job(job)
     ground.archive(job)
+
+
+def _note_service(job: Job, attempt: Attempt) -> None:
+    """Account what an attempt worked, and what of it was written down."""
+    if not job.is_array and attempt.parts == 1:
+        job.served_ms += attempt.worked_ms(attempt.ended_ms)
+        job.done_ms += attempt.worked_ms(min(attempt.saved_ms, attempt.ended_ms))
 
 
 def _leave_parts(job: Job, attempt: Attempt) -> None:

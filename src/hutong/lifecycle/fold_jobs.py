@@ -77,6 +77,8 @@ def job_requeued(ground: Ground, event: ev.JobRequeued, entry: ev.Entry) -> None
     else:
         ground.move_job(job, JobState.QUEUED)
     job.note(entry.at_ms, f"back in the queue: {event.reason.sentence()}")
+    if job.served_ms:
+        ground.enter_queue(job)
     ground.refresh(job)
     ground.changes.job(job)
 
@@ -112,6 +114,8 @@ def job_ended(ground: Ground, event: ev.JobEnded, entry: ev.Entry) -> None:
     for level in ancestors(job.spec.tenant):
         state.open_jobs[level] -= 1
     ground.scheduler.dequeue(job.id)
+    if event.state in (JobState.SUCCEEDED, JobState.FAILED) and job.served_ms:
+        ground.scheduler.note_service(job.spec, job.served_ms)
     for other in job.waits_on:
         waiting = state.dependents.get(other, [])
         if job.id in waiting:

@@ -64,7 +64,10 @@ class Ground:
 
     def enter_queue(self, job: Job) -> None:
         """Put a job into the scheduler's queue, at the place its number gives it."""
-        queued = QueuedJob(job.id, job.number, job.spec, job.submitted_ms)
+        queued = QueuedJob(
+            job.id, job.number, job.spec, job.submitted_ms, served_ms=job.served_ms,
+            done_ms=job.done_ms,
+        )  # fmt: skip
         self.scheduler.enqueue(queued, job.startable())
         if job.waits_on or job.spec.not_before_ms or job.spec.array or job.asked_ms:
             self.refresh(job)
@@ -184,6 +187,10 @@ class Ground:
                 inputs=job.spec.inputs,
                 labels=tuple(sorted(job.spec.labels.items())),
                 parts=attempt.parts,
+                contends=job.spec if job.spec.preemptible else None,
+                speed_milli=attempt.speed_milli,
+                served_ms=job.served_ms,
+                done_ms=job.done_ms,
             )
         )
 

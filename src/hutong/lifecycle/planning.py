@@ -101,6 +101,7 @@ def _attempt(
         placement.parts,
         *ranks,
         placement.left_milli,
+        placement.speed_milli,
     )
 
 

@@ -28,7 +28,8 @@ class Job(msgspec.Struct):
     `unsettled` counts its attempts that are live, or lost and not yet told of. `parts` are the live
     parts of elements that are split over sites, of which `elements.live` names one; `failed_part`
     why the first of them failed. `resume` is how a gang that was resized goes on. From `asked_ms`
-    on it could start (again), where that is not when it was handed in.
+    on it could start (again), where that is not when it was handed in. Unless it is an array its
+    attempts worked `served_ms` at speed 1000, of which `done_ms` are done for good.
     """
 
     id: JobId
@@ -56,6 +57,8 @@ class Job(msgspec.Struct):
     failed_part: dict[int, EndedReason] = {}
     resume: Resumption | None = None
     asked_ms: int = 0
+    served_ms: int = 0
+    done_ms: int = 0
 
     @property
     def is_array(self) -> bool:
@@ -155,12 +158,19 @@ class Attempt(msgspec.Struct):
     rank_first: int = 0
     tasks_total: int = 0
     left_milli: int = 1000
+    speed_milli: int = 1000
 
     @property
     def saved_ms(self) -> int:
         """When it last wrote down its state, by the hub's clock as far as can be; 0 for never."""
         known_ms = min(self.checkpointed_ms, self.checkpoint_noted_ms)
         return max(self.placed_ms, known_ms) if known_ms else 0
+
+    def worked_ms(self, until_ms: int) -> int:
+        """What it worked up to a time, at speed 1000; nothing before it began."""
+        if not self.began_ms:
+            return 0
+        return max(until_ms - self.began_ms, 0) * self.speed_milli // 1000
 
     @property
     def is_live(self) -> bool:

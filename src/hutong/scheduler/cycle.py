@@ -44,6 +44,8 @@ from hutong.scheduler.plan import (
     Resize,
 )
 from hutong.scheduler.profile import Profile
+from hutong.scheduler.rounds.index import INDEXES
+from hutong.scheduler.rounds.round import run_round
 from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.tenants import Entity, Ledger
@@ -59,6 +61,8 @@ DEFERRALS = 64
 def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
     """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
     cycle = Cycle(snapshot, profile)
+    if profile.round_ms > 0 and profile.order in INDEXES:
+        run_round(cycle, snapshot.rounds)
     cycle.run()
     snapshot.demand.passed_over = cycle.passed_over()
     return cycle.plan()
@@ -160,6 +164,11 @@ class Cycle:
     def passed_over(self) -> dict[int, Shape]:
         """The shapes that were passed over, by number."""
         return {number: self._shapes.at[number] for number in self._passed.numbers()}
+
+    def pass_shapes(self, numbers: Sequence[int]) -> None:
+        """Look at no jobs of some shapes: others decide about them."""
+        for number in numbers:
+            self._passed.add(number)
 
     def look_again(self, at_ms: int) -> None:
         """Have the next cycle come at a time, 0 for never, unless another one asked for sooner."""

@@ -28,6 +28,7 @@ from hutong.scheduler.records import QueuedJob
 from hutong.scheduler.shapes import NEVER_MS, Shape, group_name, shape_of
 from hutong.scheduler.tenants import Entity, Tenants
 
+_SLACK_MAX_MS = 2**42
 _BLOCK = 512
 
 Place = tuple[int, int]
@@ -47,6 +48,7 @@ class Entry(msgspec.Struct, gc=False):
     max_parallel: int
     held: WaitReason | None = None
     submitted_ms: int = 0
+    served_ms: int = 0
 
     @property
     def eligible(self) -> bool:
@@ -305,12 +307,12 @@ class Demand:
             self.drop(job.job)
         spec = job.spec
         queue = self._queue(spec.priority, spec.tenant)
-        shape = shape_of(spec, job.spent_microcny)
+        shape = shape_of(spec, job.spent_microcny, job.done_ms)
         number = self.shapes.enter(shape)
         parallel = spec.array.max_parallel if spec.array else 0
         entry = Entry(
-            job.job, job.seq, slack_of(shape, self.order), queue.index, number, max(available, 0),
-            parallel, submitted_ms=job.submitted_ms,
+            job.job, job.seq, slack_of(shape, self.order, job.served_ms), queue.index, number,
+            max(available, 0), parallel, submitted_ms=job.submitted_ms, served_ms=job.served_ms,
         )  # fmt: skip
         self.entries[job.job] = entry
         if spec.labels:
@@ -390,9 +392,9 @@ class Demand:
         if order == self.order:
             return
         self.order = order
-        slacks = [slack_of(shape, order) for shape in self.shapes.at]
+        at = self.shapes.at
         for entry in self.entries.values():
-            entry.slack = slacks[entry.shape]
+            entry.slack = slack_of(at[entry.shape], order, entry.served_ms)
         for queue in self.queues.values():
             queue.sort()
 
@@ -403,7 +405,8 @@ class Demand:
         for entry in self.entries.values():
             eligible[entry.queue] = eligible.get(entry.queue, 0) + entry.eligible
             members[entry.queue] = members.get(entry.queue, 0) + 1
-            assert entry.slack == slack_of(self.shapes.at[entry.shape], self.order), entry.job
+            shape = self.shapes.at[entry.shape]
+            assert entry.slack == slack_of(shape, self.order, entry.served_ms), entry.job
         assert members == {queue.index: queue.members for queue in self.queues.values()}
         for queue in self.queues.values():
             name = (queue.priority, queue.entity.id)
@@ -433,9 +436,20 @@ class Demand:
         return queue
 
 
-def slack_of(shape: Shape, order: str) -> int:
+def slack_of(shape: Shape, order: str, served_ms: int = 0) -> int:
     """What comes before age within a tenant: the latest start that meets the deadline (`fair`), the
-    expected run (`sjf`), nothing (`fifo`)."""
-    if order == "fair":
-        return shape.latest_start_ms
-    return shape.run_ms(1000, NEVER_MS) if order == "sjf" else 0
+    expected run (`sjf`, and `srpt` times the chips), what it was served (`las`, `gittins`, in
+    doublings), nothing (`fifo`)."""
+    match order:
+        case "fair":
+            return shape.latest_start_ms
+        case "sjf":
+            return shape.run_ms(1000, NEVER_MS)
+        case "srpt":
+            milli = shape.accelerators[0].count_milli if shape.accelerators else 0
+            run_ms = min(shape.run_ms(1000, NEVER_MS), _SLACK_MAX_MS)
+            return run_ms * max(milli * shape.tasks // 1000, 1)
+        case "las" | "gittins":
+            return served_ms.bit_length()
+        case _:
+            return 0

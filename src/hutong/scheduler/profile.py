@@ -6,6 +6,7 @@ from hutong.model.classes import DEFAULT_CLASSES, ClassRule
 from hutong.model.limits import PLAN_PLACEMENTS
 
 HOUR_MS = 3_600_000
+ROUND_MS = 5 * 60_000
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +26,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `preferred_bonus_milli` and `domestic_bonus_milli` are taken off the score of what a job
     prefers; `domestic_target_milli` is the share of accelerator work that domestic chips should do.
     `energy_weight_milli` of what a site's power costs, and `carbon_microcny_per_kg`, count as cost.
+
+    The orders `srpt`, `las` and `gittins` are those of rounds, which with `round_ms` above 0 choose
+    anew who runs: whoever ran so long may be stopped for another. He is worth more than one who
+    waits by `round_gain_milli`, and going on elsewhere takes him `restart_ms` longer.
 
     `reclaim` takes back what was lent when its owner asks. Commercial capacity is started once the
     expected wait passes `commercial_after_ms` and given back after `commercial_idle_ms`.
@@ -52,6 +57,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     carbon_microcny_per_kg: int = 0
     commercial_after_ms: int = 15 * 60_000
     commercial_idle_ms: int = 10 * 60_000
+    round_ms: int = 0
+    round_gain_milli: int = 200
+    restart_ms: int = 30_000
     grow_after_ms: int = 10 * 60_000
 
 
@@ -76,5 +84,14 @@ PROFILES = {
     "sjf": Profile(
         name="sjf", order="sjf", backfill="easy", preemption=False, reclaim=False,
         better_wait_ms=0,
+    ),
+    "srpt": Profile(
+        name="srpt", order="srpt", reclaim=False, better_wait_ms=0, round_ms=ROUND_MS,
+    ),
+    "las": Profile(
+        name="las", order="las", reclaim=False, better_wait_ms=0, round_ms=ROUND_MS,
+    ),
+    "gittins": Profile(
+        name="gittins", order="gittins", reclaim=False, better_wait_ms=0, round_ms=ROUND_MS,
     ),
 }  # fmt: skip

@@ -10,8 +10,9 @@ import msgspec
 from hutong.model import limits
 from hutong.model.classes import NORMAL, ClassRule, is_class, weaker_from
 from hutong.scheduler.profile import Profile
+from hutong.scheduler.rounds.index import INDEXES
 
-ORDERS = ("fair", "fifo", "sjf")
+ORDERS = ("fair", "fifo", "sjf", *INDEXES)
 BACKFILLS = ("none", "easy", "conservative")
 FITS = ("tightest", "fragmentation")
 WORDS = {"order": ORDERS, "backfill": BACKFILLS, "fit": FITS}
@@ -32,6 +33,9 @@ RANGES = {
     "carbon_microcny_per_kg": (0, limits.MONEY_MICROCNY),
     "commercial_after_ms": (0, limits.DURATION_MS),
     "commercial_idle_ms": (0, limits.DURATION_MS),
+    "round_ms": (0, limits.DURATION_MS),
+    "round_gain_milli": (0, 9_000),
+    "restart_ms": (0, limits.DURATION_MS),
     "grow_after_ms": (0, limits.DURATION_MS),
 }
 """The least and the most of each setting that is a number."""
@@ -152,6 +156,16 @@ def _odd_order(profile: Profile) -> Iterator[ProfileFinding]:
         yield ProfileFinding(
             "order", "the shortest job comes first, and nothing is kept for a long one",
             "Long jobs wait for ever while short ones come; use `fair` for people.",
+        )  # fmt: skip
+    if profile.round_ms and profile.order not in INDEXES:
+        yield ProfileFinding(
+            "round_ms", f"it is set, and the order is `{profile.order}`",
+            f"Rounds need one of {', '.join(INDEXES)}; with others nobody is stopped for them.",
+        )  # fmt: skip
+    if profile.order in INDEXES and not profile.round_ms:
+        yield ProfileFinding(
+            "order", f"it is `{profile.order}`, and there are no rounds",
+            "Who runs runs to his end; give `round` some minutes.",
         )  # fmt: skip
     if not profile.candidates_count:
         yield ProfileFinding(

@@ -36,7 +36,9 @@ class Resumption(msgspec.Struct, frozen=True):
 class QueuedJob(msgspec.Struct, frozen=True):
     """A job that waits. `seq` is the order of acceptance; a requeued job keeps its own.
 
-    `spent_microcny` is what its earlier attempts cost, which its budget has to cover too.
+    `spent_microcny` is what its earlier attempts cost, which its budget has to cover too. They
+    worked `served_ms`; `done_ms` is what of the work that its description speaks of is done for
+    good. Both are at speed 1000.
     """
 
     job: JobId
@@ -44,6 +46,8 @@ class QueuedJob(msgspec.Struct, frozen=True):
     spec: JobSpec
     submitted_ms: int
     spent_microcny: int = 0
+    served_ms: int = 0
+    done_ms: int = 0
 
 
 class RunningAttempt(msgspec.Struct, frozen=True):
@@ -62,6 +66,9 @@ class RunningAttempt(msgspec.Struct, frozen=True):
 
     Until it is seen to run it waits for those of its `inputs` that are not at its site. `labels`
     are its job's, in the order of their names. It is one of the `parts` of a gang at several sites.
+
+    An attempt competes again in rounds where `contends` describes its job. It runs at
+    `speed_milli`; for `served_ms` and `done_ms` see `QueuedJob`.
     """
 
     attempt: AttemptId
@@ -92,6 +99,10 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     inputs: tuple[DataInput, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     parts: int = 1
+    contends: JobSpec | None = None
+    speed_milli: int = 1000
+    served_ms: int = 0
+    done_ms: int = 0
 
 
 class KnownAccelerator(Protocol):

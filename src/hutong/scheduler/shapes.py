@@ -103,10 +103,11 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
         return each if self.tasks == 1 else f"{self.tasks} tasks of {each}"
 
 
-def shape_of(spec: JobSpec, spent_microcny: int = 0) -> Shape:
+def shape_of(spec: JobSpec, spent_microcny: int = 0, done_ms: int = 0) -> Shape:
     """Take the scheduling-relevant part of a job's description.
 
-    `spent_microcny` is what earlier attempts cost: only the rest of the budget is left.
+    `spent_microcny` is what earlier attempts cost: only the rest of the budget is left. They did
+    `done_ms` of the work for good; who outran his estimate is taken to need as much again.
     """
     needs = spec.needs
     budget = spec.budget_microcny
@@ -114,12 +115,19 @@ def shape_of(spec: JobSpec, spent_microcny: int = 0) -> Shape:
         budget = max((budget - max(spent_microcny, 0)) // max(spec.elements, 1), 1)
     return Shape(
         max(spec.tasks, 1), max(needs.cpu_milli, 0), max(needs.memory_mib, 0), needs.accelerators,
-        spec.frameworks, spec.constraints, spec.objective, spec.estimate_ms, spec.time_limit_ms,
-        spec.deadline_ms, budget, spec.exclusive, spec.preemptible, spec.workload,
-        spec.cost_weight_milli, spec.preferences, spec.inputs, _bare(spec.groups), spec.elastic,
-        spec.layout, spec.within, spec.affinity, spec.commercial, spec.split,
+        spec.frameworks, spec.constraints, spec.objective, _left_ms(spec.estimate_ms, done_ms),
+        spec.time_limit_ms, spec.deadline_ms, budget, spec.exclusive, spec.preemptible,
+        spec.workload, spec.cost_weight_milli, spec.preferences, spec.inputs, _bare(spec.groups),
+        spec.elastic, spec.layout, spec.within, spec.affinity, spec.commercial, spec.split,
         spec.checkpoint_ms,
     )  # fmt: skip
+
+
+def _left_ms(estimate_ms: int | None, done_ms: int) -> int | None:
+    """What is left of an estimated run."""
+    if not estimate_ms or estimate_ms <= 0 or done_ms <= 0:
+        return estimate_ms
+    return estimate_ms - done_ms if estimate_ms > done_ms else done_ms
 
 
 def _bare(groups: tuple[TaskGroup, ...]) -> tuple[TaskGroup, ...]:

@@ -7,6 +7,7 @@ from hutong.scheduler.calendar import Calendar
 from hutong.scheduler.demand import Demand
 from hutong.scheduler.match import Matcher
 from hutong.scheduler.records import Resumption
+from hutong.scheduler.rounds.memory import RoundMemory
 from hutong.scheduler.supply import Supply
 from hutong.scheduler.tenants import Tenants
 
@@ -17,7 +18,7 @@ class Snapshot(NamedTuple):
     It is a view, so that taking one costs nothing whatever waits or runs: run the cycle before the
     state changes again. Cycles read it and never change what it shows; what they keep in it
     (matches, outlooks) is worked out again when lost. `preempting` are jobs for which attempts are
-    being stopped, `resuming` those that are being resized.
+    being stopped, `resuming` those that are being resized. `rounds` is what rounds go by.
     """
 
     now_ms: int
@@ -28,3 +29,4 @@ class Snapshot(NamedTuple):
     preempting: dict[JobId, int]
     calendar: Calendar
     resuming: dict[JobId, Resumption]
+    rounds: RoundMemory

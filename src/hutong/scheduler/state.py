@@ -17,6 +17,7 @@ from hutong.model.calendar import Booking
 from hutong.model.catalogue import Link
 from hutong.model.classes import bound_of
 from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, SiteId, TenantId
+from hutong.model.job import JobSpec
 from hutong.model.reasons import (
     ArrayLimit,
     BehindOthers,
@@ -42,6 +43,9 @@ from hutong.scheduler.records import (
     RunningAttempt,
     SiteStatus,
 )
+from hutong.scheduler.rounds.contest import like_of
+from hutong.scheduler.rounds.memory import RoundMemory
+from hutong.scheduler.shapes import shape_of
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.supply import Running, Supply, note_loss
 from hutong.scheduler.tenant_standing import share_of, tenant_standing, waiting_tenants
@@ -71,6 +75,7 @@ class SchedulerState:
         self._making_room: dict[AttemptId, JobId] = {}
         self._preempting: dict[JobId, int] = {}
         self._resuming: dict[JobId, Resumption] = {}
+        self._rounds = RoundMemory()
 
     # Supply
 
@@ -209,6 +214,7 @@ class SchedulerState:
 
         A job of the same id is replaced. A requeued job takes the place of its `seq` again.
         """
+        self._rounds.enqueue(job)
         self._demand.add(job, available)
 
     def set_available(self, job: JobId, available: int) -> None:
@@ -226,6 +232,7 @@ class SchedulerState:
     def dequeue(self, job: JobId) -> None:
         """Forget a waiting job."""
         self._demand.asked.pop(job, None)
+        self._rounds.dequeue(job)
         self._demand.drop(job)
 
     def queued_count(self) -> int:
@@ -253,13 +260,16 @@ class SchedulerState:
     def start(self, attempt: RunningAttempt) -> None:
         """Account what an attempt holds. Starting one again replaces it."""
         self.release(attempt.attempt)
-        self._tenants.charge(self._supply.start(attempt))
+        running = self._supply.start(attempt)
+        self._tenants.charge(running)
+        self._rounds.start(running)
         if attempt.inputs and not attempt.running_ms:
             self._transfers.stage(attempt.attempt, attempt.site, attempt.inputs)
 
     def release(self, attempt: AttemptId) -> None:
         """Give back what an attempt held."""
         self._transfers.leave(attempt)
+        self._rounds.release(attempt)
         running = self._supply.release(attempt)
         if running is not None:
             self._tenants.discharge(running)
@@ -304,6 +314,17 @@ class SchedulerState:
         """Nodes of all sites."""
         return len(self._supply.nodes)
 
+    def note_service(self, spec: JobSpec, service_ms: int) -> None:
+        """Say that a job ended by itself, having worked `service_ms` at speed 1000.
+
+        Rounds learn from it how long jobs like it run.
+        """
+        self._rounds.note_end(like_of(shape_of(spec), spec.tenant), service_ms)
+
+    def may_move(self) -> bool:
+        """Whether somebody who runs may do better elsewhere, though nobody waits."""
+        return self._rounds.is_restless
+
     def running_count(self) -> int:
         """Attempts that hold capacity."""
         return len(self._supply.running)
@@ -316,7 +337,7 @@ class SchedulerState:
         self._tenants.now_ms = now_ms
         return Snapshot(
             now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting,
-            self._calendar, self._resuming,
+            self._calendar, self._resuming, self._rounds,
         )  # fmt: skip
 
     def remember(self, plan: Plan) -> None:

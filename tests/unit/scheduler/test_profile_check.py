@@ -39,6 +39,8 @@ ODD: list[tuple[dict[str, Any], str, str]] = [
     ({"domestic_target_milli": 1, "domestic_bonus_milli": 0}, "domestic_target_milli", "no bonus"),
     ({"commercial_idle_ms": 59_999}, "commercial_idle_ms", "as soon as they are idle"),
     ({"order": "fifo"}, "reclaim", "the order is `fifo`"),
+    ({"round_ms": 60_000}, "round_ms", "the order is `fair`"),
+    ({"order": "las", "reclaim": False}, "order", "there are no rounds"),
 ]
 
 

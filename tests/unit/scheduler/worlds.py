@@ -213,6 +213,7 @@ class World:
             accelerator=placement.accelerator, chips_milli=placement.accelerator_milli,
             expected_end_ms=placement.expected_end_ms, end_basis=placement.end_basis,
             groups=placement.groups, left_milli=placement.left_milli,
+            speed_milli=placement.speed_milli,
         )  # fmt: skip
 
     def run(
@@ -224,6 +225,7 @@ class World:
         attempt = AttemptId(f"hub-{job}-{self._attempts}")
         needs = Amount(spec.needs.cpu_milli, spec.needs.memory_mib, chips_milli)
         fields.setdefault("expected_end_ms", self.now_ms + HOUR_MS)
+        fields.setdefault("contends", spec if spec.preemptible else None)
         self.live[attempt] = RunningAttempt(
             attempt, job, seq, spec.tenant, spec.priority, SiteId(pool.partition("/")[0]),
             PoolId(pool), nodes, needs, self.now_ms, preemptible=spec.preemptible,
@@ -247,7 +249,8 @@ class World:
     ) -> AttemptId:
         """Let something run on a node already, on so many chips a task."""
         self._seq += 1
-        spec = spec_of(**fields)
+        model = fields.pop("model", A100)
+        spec = spec_of(*([AcceleratorNeed(model, round(chips * 1000))] if chips else []), **fields)
         pool = node.rpartition("-")[0]
         shares = (NodeShare(NodeId(node), tasks),)
         return self.run(

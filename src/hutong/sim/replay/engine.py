@@ -19,6 +19,7 @@ from hutong.model.ids import JobId, NodeId, SiteId
 from hutong.model.reasons import EndedReason, Preempted, Reclaimed
 from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Placement, Plan, Preemption
+from hutong.scheduler.rounds.index import INDEXES
 from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState
 from hutong.sim.outcome import Ending, Outcome
 from hutong.sim.replay.arrivals import Arrivals, Followers
@@ -96,6 +97,7 @@ class Replay:
         self._finished = False
         self._instants = 0
         self._moved_ms = self.begin_ms
+        self._rounds = profile.round_ms > 0 and profile.order in INDEXES
         self._until_ms = self.begin_ms + setup.until_ms if setup.until_ms else 0
         self._always = bool(self.supply.providers)
         self._boots: dict[str, int] = {
@@ -248,7 +250,7 @@ class Replay:
             return
         for _ in range(AT_ONCE_MOST):
             self._decidable = False
-            if not self._always and not self.state.queued_count():
+            if not (self._always or self.state.queued_count() or self.state.may_move()):
                 return
             self._cycle()
             if not self._decidable:
@@ -345,7 +347,9 @@ class Replay:
                 accelerator=placement.accelerator, end_basis=placement.end_basis,
                 rate_microcny_per_hour=placement.rate_microcny_per_hour, grace_ms=spec.grace_ms,
                 running_ms=self.now_ms if at_once else 0, checkpoint_ms=spec.checkpoint_ms,
-                inputs=spec.inputs,
+                inputs=spec.inputs, contends=spec if self._rounds else None,
+                speed_milli=placement.speed_milli, served_ms=job.served_ms,
+                done_ms=self._done_ms(job),
             )
         )  # fmt: skip
         self.results.cycles.placements += 1
@@ -397,6 +401,9 @@ class Replay:
     def _end(self, job: SimJob) -> None:
         """Its attempt ran to its end, or to its limit."""
         ending = _ENDINGS[job.trace.ended]
+        if self._rounds:
+            service_ms = job.trace.run_ms + job.served_ms - job.done_ms
+            self.state.note_service(job.told.spec, service_ms)
         if self.now_ms < job.end_ms:
             job.stop(self.now_ms, keeps=False)
             ending = Ending.TIMED_OUT
@@ -436,7 +443,15 @@ class Replay:
         if self.setup.mode is Mode.ORACLE:
             job.told = self.teller.tell(job.trace, job.left_ms)
         self.results.gauges.wait(job, 1)
-        self.state.enqueue(QueuedJob(job.id, job.number + 1, job.told.spec, job.submit_ms), 1)
+        queued = QueuedJob(
+            job.id, job.number + 1, job.told.spec, job.submit_ms, served_ms=job.served_ms,
+            done_ms=self._done_ms(job),
+        )  # fmt: skip
+        self.state.enqueue(queued, 1)
+
+    def _done_ms(self, job: SimJob) -> int:
+        """What of the work that the scheduler was told of is done; an oracle tells what is left."""
+        return 0 if self.setup.mode is Mode.ORACLE else job.done_ms
 
     def _pass_deadline(self, job: SimJob) -> None:
         """What waits at its deadline is given up, as the hub does."""

@@ -140,6 +140,16 @@ class SimJob:
         self.left_ms = max(self.left_ms - saved_ms * down // up, 1 if self.left_ms else 0)
         self.phase = Phase.STOPPING
 
+    @property
+    def done_ms(self) -> int:
+        """The work that is done for good, at speed 1000."""
+        return self.trace.run_ms - self.left_ms
+
+    @property
+    def served_ms(self) -> int:
+        """The work that earlier attempts did, with what of it was lost."""
+        return self.done_ms + self.lost_milli_ms // max(self.weight(), 1)
+
     def weight(self) -> int:
         """What it holds: thousandths of chips, or of CPU where it has none."""
         return self.tasks * (self.milli or self.trace.cpu_milli)

@@ -48,6 +48,10 @@ HONOURED: list[tuple[str, str, Any]] = [
     ("commercial_after: 30m", "commercial_after_ms", 30 * 60_000),
     ("commercial_idle: 5m", "commercial_idle_ms", 5 * 60_000),
     ("grow_after: 90s", "grow_after_ms", 90_000),
+    ("order: gittins", "order", "gittins"),
+    ("round: 6m", "round_ms", 6 * 60_000),
+    ("round_gain: 50%", "round_gain_milli", 500),
+    ("restart: 2m", "restart_ms", 2 * 60_000),
 ]
 
 
@@ -76,7 +80,7 @@ BAD: list[tuple[str, str, str]] = [
     ("reservation: 3", "file.unknown_key", "Did you mean `reservations`?"),
     ("reservations_count: 3", "file.unknown_key", "Here it is `reservations`."),
     ("half_life: 3d", "file.unknown_key", "Here it is `share_half_life`."),
-    ("order: fast", "file.bad_value", "Write `fair`, `fifo` or `sjf`"),
+    ("order: fast", "file.bad_value", "Write `fair`, `fifo`, `sjf`, `srpt`, `las` or `gittins`"),
     ("share_half_life: 7", "file.bad_value", "the unit is missing"),
     ("default_run: 0s", "file.bad_value", "it is less than 1"),
     ("cost_weight: 0.5", "file.bad_value", "the `%` is missing"),

@@ -1,0 +1,1 @@
+"""Rounds: who should run of all that runs and waits, decided anew by an index."""
