@@ -59,7 +59,8 @@ class Hub:
     ) -> None:  # fmt: skip
         self.disk = Disk()
         self.clock = clock
-        self.machine = HubMachine(catalog, PROFILES[profile])
+        self._profile = PROFILES[profile]
+        self.machine = HubMachine(catalog, self._profile)
         self.is_up = False
         self.has_cycled = False
         self.slow_until_ms = 0
@@ -103,7 +104,7 @@ class Hub:
         self._wall_at_start_ms = max(self.clock.wall_ms(self._loop.now_ms), self.disk.last_ms)
         self._boot_at_start_ms = self.clock.boot_ms(self._loop.now_ms)
         self._open, self._committing, self._cycle_wanted = _Group(), None, False
-        self.machine = HubMachine(self._catalog, self.machine.profile)
+        self.machine = HubMachine(self._catalog, self._profile)
         snapshot = self.disk.load_snapshot()
         if snapshot is not None:
             self.machine.load(snapshot[1])
