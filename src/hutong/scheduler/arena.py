@@ -3,7 +3,8 @@
 Theory of operation. The `Arena` belongs to the supply and says where each pool's columns begin; it
 is made anew when pools come or go. A `Ground` is what one cycle changes: the nodes and chips as the
 cycle leaves them, and the index of each pool. Its memory is taken at once and written only where
-the cycle looks, so pools that nobody asks for cost next to nothing.
+the cycle looks, so pools that nobody asks for cost next to nothing. A cycle that is done leaves it
+to the next one, which finds it as good as new.
 """
 
 from collections.abc import Sequence
@@ -22,12 +23,13 @@ class Arena:
     """
 
     __slots__ = (
-        "chips_size", "chips_wide", "codes", "count_size", "held_size", "members", "order", "pools",
-        "rows_count", "rows_most", "starts", "sums_size", "where_size",
+        "_spare", "chips_size", "chips_wide", "codes", "count_size", "held_size", "members",
+        "order", "pools", "rows_count", "rows_most", "starts", "sums_size", "where_size",
     )  # fmt: skip
 
     def __init__(self, order: Sequence[PoolColumns]) -> None:
         self.order = order
+        self._spare: Ground | None = None
         self.pools: Ints = np.zeros((len(order), layout.POOL_PLACES), np.int64)
         nodes = chips_at = where = count = held = codes = starts = 0
         self.rows_most = self.chips_wide = self.sums_size = 0
@@ -55,6 +57,16 @@ class Arena:
         self.members = _flat([columns.members for columns in order])
         self.starts = _flat([columns.starts for columns in order])
 
+    def take_ground(self) -> "Ground":
+        """Ground for a cycle: what an earlier one left, or new."""
+        spare, self._spare = self._spare, None
+        return spare or Ground(self)
+
+    def leave_ground(self, ground: "Ground") -> None:
+        """Let others have it; who leaves it reads it no more."""
+        ground.clear()
+        self._spare = ground
+
 
 class Ground:
     """The columns that one cycle changes, in the places that an arena gives them."""
@@ -69,6 +81,12 @@ class Ground:
         self.where: Codes = np.zeros(arena.where_size, np.int32)
         self.count: Codes = np.zeros(arena.count_size, np.int32)
         self.held: Codes = np.zeros(arena.held_size, np.int32)
+
+    def clear(self) -> None:
+        """Forget all pools."""
+        self.pools[:] = self.arena.pools
+        self.count.fill(0)
+        self.held.fill(0)
 
     def copy_of(self, columns: PoolColumns) -> PoolColumns:
         """A pool of the arena with node columns here, as they are in the state now."""

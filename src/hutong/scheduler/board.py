@@ -306,9 +306,9 @@ class NoRoom:
     exhausted = True
     held_by: Holder | None = None
 
-    def __init__(self, fits_count: int = 0, *, lasting: bool = False) -> None:
+    def __init__(self, fits_count: int = 0, *, lasting: bool | int = False) -> None:
         self.fits_count = fits_count
-        self.lasting = lasting
+        self.lasting = bool(lasting)
 
     def shares(self) -> Sequence[Share]:
         """Nowhere."""
@@ -329,7 +329,7 @@ class Board:
         self.now_ms = now_ms
         self.gate = Gate(calendar or Calendar(), now_ms)
         self.in_order = in_order
-        self.ground = Ground(arena) if arena is not None else None
+        self.ground = arena.take_ground() if arena is not None else None
         self.added = AddedShares(arena.chips_wide if arena is not None else 0)
         self._lanes: dict[int, Lane] = {}
         self.sweep: Sweep | None = None
@@ -342,6 +342,13 @@ class Board:
             lane = Lane(columns, self.gate, self.ground, self.index_of)
             self._lanes[columns.index] = lane
         return lane
+
+    def leave(self) -> None:
+        """Be done: it is neither placed on nor looked at any more."""
+        if self.ground is not None:
+            self.ground.arena.leave_ground(self.ground)
+            self.ground = None
+            self._lanes.clear()
 
     def lanes(self) -> Iterable[Lane]:
         """The pools that the cycle looked at."""

@@ -65,7 +65,9 @@ def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
         run_round(cycle, snapshot.rounds)
     cycle.run()
     snapshot.demand.passed_over = cycle.passed_over()
-    return cycle.plan()
+    plan = cycle.plan()
+    cycle.board.leave()
+    return plan
 
 
 class Cycle:
@@ -313,8 +315,9 @@ class Cycle:
             snapshot, matcher = self.snapshot, self.snapshot.matcher
             self.board.sweep = matcher.sweep
             self._swept = matcher.sweep.blocked(
-                self.board, snapshot.supply, self._shapes, matcher, self.profile
-            )
+                self.board, snapshot.supply, self._shapes, matcher, self.profile,
+                self._passed.array,
+            )  # fmt: skip
 
     def _is_enough(self, cursor: Cursor, look: Look) -> bool:
         """Whether so many groups are explained that all jobs of a blocked shape are passed over.
@@ -338,11 +341,15 @@ class Cycle:
         if found is None:
             return False
         at, shares = found
-        if at and self._better is not None and self._better.waits(cursor, look, at):
+        if self.holds_back(cursor, look, at):
             self._holds_back = True
         else:
             self.start(cursor, look, look.options[at], shares)
         return True
+
+    def holds_back(self, cursor: Cursor, look: Look, at: int) -> bool:
+        """Whether the next job of a queue waits for a better option than `at`; then all is noted."""
+        return at > 0 and self._better is not None and self._better.waits(cursor, look, at)
 
     def _has_room(self, cursor: Cursor, look: Look) -> bool:
         """Whether the next job of a queue could start, if the plan were not full."""

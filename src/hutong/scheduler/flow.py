@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 EXPLAINED = 128
 """So many placements of a cycle are compared with the other pools, the first in the order."""
 
-_LOOKED_AT = 64
+_LOOKED_AT = 16
 """So many shapes are looked at together, at most: perhaps others turn out to fit nowhere."""
 
 _PLACED = 1_024
@@ -85,11 +85,11 @@ class Flow:
 
     def turn(self, order: ClassOrder) -> Cursor | None:
         """Go on to the next job about which the cycle has to decide; None when nothing is left."""
-        if self.claims_changed:
-            self.claims_changed = False
-            for lane in self._board.lanes():
-                self._ground.pools[lane.live.index, layout.POOL_ASK] = not lane.is_free
         while True:
+            if self.claims_changed:
+                self.claims_changed = False
+                for lane in self._board.lanes():
+                    self._ground.pools[lane.live.index, layout.POOL_ASK] = not lane.is_free
             stop = self._go(order)
             if order.state[layout.STATE_PLACED]:
                 self._make_placements(order)
@@ -100,7 +100,9 @@ class Flow:
                 assert cursor is not None
                 self._tell(cursor.shape)
                 return cursor
-            if stop == layout.STOP_UNKNOWN:
+            if stop == layout.STOP_CONSULT:
+                self._consult(order)
+            elif stop == layout.STOP_UNKNOWN:
                 self._learn(order)
             elif stop == layout.STOP_FEED:
                 order.refill(order.cursors[order.state[layout.STATE_CURSOR]])
@@ -138,6 +140,27 @@ class Flow:
             )
         )  # fmt: skip
 
+    def _consult(self, order: ClassOrder) -> None:
+        """Ask whether a job rather waits than to start where the kernel would start it.
+
+        If it does not, it is said now how its pool compares with others, and the kernel goes on.
+        """
+        cycle, at = self._cycle, int(order.state[layout.STATE_OPTION])
+        cursor = order.current()
+        assert cursor is not None
+        self._tell(cursor.shape)
+        look, option = self._look_at[at], self._options[at]
+        position = at - int(self._shapes[cursor.shape, layout.SHAPE_FIRST])
+        if cycle.holds_back(cursor, look, position):
+            self.claims_changed = True
+            order.go_on(cursor)
+        else:
+            if len(cycle.placements) < EXPLAINED:
+                share_milli = cycle.ledger.share_milli(cursor.queue.entity)
+                cycle.tell(cursor.group, look, option, share_milli)
+            order.state[layout.STATE_ALLOWED] = True
+        self._shapes[cursor.shape, layout.SHAPE_NONE_BETTER] = look.none_better
+
     def _tell(self, shape: int) -> None:
         """Tell the look at a shape what was found out about its options."""
         look = self._looks.get(shape)
@@ -149,11 +172,10 @@ class Flow:
 
     def _learn(self, order: ClassOrder) -> None:
         """Look at the shape of the next job, and at those of others whose turn is near."""
-        shape = order.next_shape()
-        numbers = order.shapes_fed()
+        numbers = order.near_shapes()
         known = self._shapes[numbers, layout.SHAPE_STATE] != layout.UNKNOWN
         known |= self._passed.array[numbers]
-        for number in list(dict.fromkeys([shape, *numbers[~known].tolist()]))[:_LOOKED_AT]:
+        for number in list(dict.fromkeys(numbers[~known].tolist()))[:_LOOKED_AT]:
             self._take_up(number)
 
     def _take_up(self, number: int) -> None:

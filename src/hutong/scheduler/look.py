@@ -113,12 +113,13 @@ class Look:
 
     def absorb(self, rows: Ints) -> None:
         """Account which options a flow found out to have no room."""
-        for at in np.flatnonzero(rows[:, layout.OPTION_OUT]).tolist():
-            known = self._fittings[at]
-            if known is None or not known.exhausted:
-                fits, _, lasting = rows[at, layout.OPTION_FITS : layout.OPTION_ROOMY].tolist()
-                self._fittings[at] = NoRoom(fits, lasting=bool(lasting))
-                self.fits_count = max(self.fits_count, fits)
+        fittings = self._fittings
+        found = rows[:, layout.OPTION_FITS : layout.OPTION_ROOMY].tolist()
+        for at, (fits, out, lasting) in enumerate(found):
+            if out and ((known := fittings[at]) is None or not known.exhausted):
+                fittings[at] = NoRoom(fits, lasting=lasting)
+                if fits > self.fits_count:
+                    self.fits_count = fits
         self.settle()
 
     def note_out(self, rows: Ints) -> None:

@@ -30,9 +30,6 @@ from hutong.scheduler.tenants import Entity, Ledger
 _LOOK = 16
 """So many entries are looked at one by one before the rest of a block is looked at together."""
 
-_NEAR = 2_048
-"""So many of the entries fed last are looked at for shapes that nobody looked at yet."""
-
 _FED = 4
 """So many entries a queue feeds first, and each time four times as many up to a block."""
 
@@ -294,15 +291,15 @@ class ClassOrder:
         cursor.set_to(fed, self.entries[fed], int(self.feed[fed, layout.FEED_LEFT]))
         return cursor
 
-    def next_shape(self) -> int:
-        """The number of the shape of the job whose turn it is."""
-        fed = self.tree[self.state[layout.STATE_CURSOR], layout.TREE_FIRST]
-        return int(self.feed[fed, layout.FEED_SHAPE])
-
-    def shapes_fed(self) -> Ints:
-        """The numbers of the shapes of jobs that were fed and did not have their turn, the last."""
-        feed = self.feed[max(len(self.entries) - _NEAR, 0) : len(self.entries)]
-        return feed[feed[:, layout.FEED_LEFT] > 0, layout.FEED_SHAPE]
+    def near_shapes(self) -> Ints:
+        """The numbers of the shapes of jobs whose turn is near: the rest of what the queue whose
+        turn it is has fed, and the next of each other one."""
+        tree = self.tree[: len(self.cursors)]
+        own = tree[self.state[layout.STATE_CURSOR]]
+        first = int(own[layout.TREE_FIRST])
+        rest = np.arange(first, first + int(own[layout.TREE_SIZE]))
+        heads = tree[tree[:, layout.TREE_SIZE] > 0, layout.TREE_FIRST]
+        return self.feed[np.concatenate([rest, heads]), layout.FEED_SHAPE]
 
     def refill(self, cursor: Cursor) -> None:
         """Feed more of a queue, all that it fed is done with."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from hutong.scheduler.columns import Mask
 from hutong.scheduler.demand import Shapes
-from hutong.scheduler.fit import Index
+from hutong.scheduler.fit import NO_MASK, Index
 from hutong.scheduler.kernels import layout
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
@@ -78,13 +78,19 @@ class Sweep:
         self._take_max = TAKEN_MAX
 
     def blocked(
-        self, board: "Board", supply: Supply, shapes: Shapes, matcher: "Matcher", profile: Profile
+        self, board: "Board", supply: Supply, shapes: Shapes, matcher: "Matcher", profile: Profile,
+        passed: Mask = NO_MASK,
     ) -> Mask:  # fmt: skip
-        """Which shapes, by number, surely fit nowhere as things stand on the board."""
+        """Which shapes, by number, surely fit nowhere as things stand on the board.
+
+        Not asked is after those that are `passed` over already.
+        """
         self._take_max = TAKEN_MAX if self._board is not board else 2 * self._take_max
         self._follow(supply, shapes, matcher, profile)
         self._board = board
         maybe = self._open.copy()
+        size = min(len(maybe), len(passed))
+        maybe[:size] |= passed[:size]
         for columns, table in zip(supply.order, self._tables, strict=True):
             if table.numbers and supply.statuses.get(columns.pool.site) is SiteStatus.READY:
                 table.sweep(board.lane(columns).index, maybe)

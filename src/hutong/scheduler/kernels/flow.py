@@ -60,16 +60,19 @@ from hutong.scheduler.kernels.layout import (
     SHAPE_STATE,
     SHARE_MILLI_MAX,
     STATE_ADDED,
+    STATE_ALLOWED,
     STATE_BETTER,
     STATE_CURSOR,
     STATE_CURSORS,
     STATE_LEFT,
     STATE_NOW,
+    STATE_OPTION,
     STATE_PLACED,
     STATE_RENEW,
     STATE_TOLD,
     STEPS,
     STOP_ASK,
+    STOP_CONSULT,
     STOP_DONE,
     STOP_FEED,
     STOP_SPACE,
@@ -188,8 +191,6 @@ def flow(
         if known == UNKNOWN:
             return STOP_UNKNOWN
         first, count_options = shapes[shape, SHAPE_FIRST], shapes[shape, SHAPE_COUNT]
-        if count_options > 1 and state[STATE_TOLD] > 0:
-            return STOP_ASK
         found = 0
         best = -1
         for number in range(first, first + count_options):
@@ -233,12 +234,17 @@ def flow(
                 option[OPTION_OUT] = 1
                 option[OPTION_LASTING] = pool[POOL_PLACED] == 0
                 continue
-            if (
-                number > first
-                and state[STATE_BETTER]
-                and shapes[shape, SHAPE_NONE_BETTER] != number - first
+            if state[STATE_ALLOWED] == 0 and (
+                (count_options > 1 and state[STATE_TOLD] > 0)
+                or (
+                    number > first
+                    and state[STATE_BETTER]
+                    and shapes[shape, SHAPE_NONE_BETTER] != number - first
+                )
             ):
-                return STOP_ASK
+                state[STATE_OPTION] = number
+                return STOP_CONSULT
+            state[STATE_ALLOWED] = 0
             best = number
             line = state[STATE_ADDED]
             for piece in range(found):
