@@ -294,4 +294,21 @@ CATALOGUE: dict[str, ErrorKind] = {
     "report.no_runs": _K(
         400, "The side {side} of the comparison has no run.", "Name at least one result a side.",
     ),
+    # Runs of scenarios
+    "scenario.unknown": _K(
+        400, "The world has no {what} `{name}`; there is {names}.", "Name one of these.",
+    ),
+    "scenario.checkpoint": _K(
+        400, "{path} is not where this run could go on: {problem}.",
+        "Remove the file, and the run begins anew.",
+    ),
+    "scenario.ray": _K(
+        503, "The Ray cluster at {address} cannot be used: {problem}.",
+        "`pip install ray` in the version of the cluster, and name the address of its head; "
+        "without `--ray` the runs are played here.",
+    ),
+    "scenario.other_result": _K(
+        409, "{path} holds the result of another run.",
+        "Take another folder, or remove this one.",
+    ),
 }  # fmt: skip

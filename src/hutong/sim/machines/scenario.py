@@ -14,13 +14,11 @@ from hutong.client.formats import read_jobs, read_text
 from hutong.client.formats.links import link_names
 from hutong.client.formats.nodes import Keys, Node, documents
 from hutong.client.formats.source import Source
+from hutong.client.formats.tenants import read_tenant
 from hutong.client.formats.times import duration_ms, duration_or_zero_ms
-from hutong.client.formats.words import cpu_milli, memory_mib
 from hutong.connectors.local.sitefile import parse_site_file
-from hutong.model import limits
-from hutong.model.ids import NodeId, SiteId, TenantId, is_tenant
+from hutong.model.ids import NodeId, SiteId
 from hutong.model.job import JobSpec
-from hutong.model.tenant import Quota, Tenant
 from hutong.scheduler.profile import PROFILES
 from hutong.sim.machines.script import (
     START_MS,
@@ -38,8 +36,6 @@ COPIES = 100_000
 
 FILE_KEYS = Keys(("scenario", "seed", "profile", "sites", "tenants", "jobs", "faults"))
 SITE_KEYS = Keys(("file", "skew"))
-TENANT_KEYS = Keys(("name", "weight", "quota"))
-QUOTA_KEYS = Keys(("cpus", "memory", "accelerators", "running_jobs"))
 JOB_KEYS = Keys(("file", "at", "run", "exits", "spread", "copies", "every", "leave"))
 FAULT_KEYS = Keys(("at", "kind", "for", "site", "node"))
 
@@ -67,7 +63,7 @@ def read_scenario(path: Path) -> Script:
         seed=fields["seed"].whole(0, 2**31) if "seed" in fields else 1,
         profile=fields["profile"].choice(tuple(PROFILES)) if "profile" in fields else "fair",
         sites=sites,
-        tenants=tuple(reader.tenant(node) for node in _items(fields, "tenants")),
+        tenants=tuple(read_tenant(node) for node in _items(fields, "tenants")),
         jobs=jobs,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_ms)),
         calm_at_ms=max((fault.at_ms + fault.for_ms for fault in faults), default=0),
@@ -104,16 +100,6 @@ class _Reader:
         file = parse_site_file(data, str(path))
         skew_ms = fields["skew"].read(duration_or_zero_ms) if "skew" in fields else 0
         return SiteLine(file.site, file.inventory, skew_ms)
-
-    def tenant(self, node: Node) -> Tenant:
-        """A tenant with its weight and quota."""
-        fields = node.fields(TENANT_KEYS)
-        name = self._needed(node, fields, "name")
-        if not is_tenant(name.text()):
-            raise name.bad("it is not a path of names", "Join one to eight names by `/`.")
-        weight = fields["weight"].whole(1, 1_000_000) if "weight" in fields else 1
-        quota = _quota(fields["quota"]) if "quota" in fields else Quota()
-        return Tenant(TenantId(name.text()), weight, quota)
 
     def jobs(self, nodes: list[Node]) -> tuple[JobLine, ...]:
         """The jobs of every entry, in the order in which they come."""
@@ -172,18 +158,6 @@ class _Reader:
         if name not in fields:
             raise node.bad(f"there is no `{name}`", f"Give it a `{name}:`.")
         return fields[name]
-
-
-def _quota(node: Node) -> Quota:
-    fields = node.fields(QUOTA_KEYS)
-    running_jobs = fields.get("running_jobs")
-    accelerators = fields.get("accelerators")
-    return Quota(
-        cpu_milli=fields["cpus"].read(cpu_milli) if "cpus" in fields else None,
-        memory_mib=fields["memory"].read(memory_mib) if "memory" in fields else None,
-        accelerator_milli=1_000 * accelerators.whole(0, 1_000_000) if accelerators else None,
-        running_jobs=running_jobs.whole(0, limits.QUEUED_JOBS) if running_jobs else None,
-    )
 
 
 def _lines(jobs: tuple[JobSpec, ...], times: _Times, copy: int, before: int) -> list[JobLine]:
