@@ -7,6 +7,7 @@ from hutong.wire.api import JobView, ReasonView
 
 Facts = Mapping[str, object]
 
+
 def _quota(facts: Facts) -> str:
     unit, _, rest = str(facts["resource"]).partition(" ")
     return f"quota: {QUOTA_UNITS.get(unit, (1, unit))[1]} {rest}".rstrip()
