@@ -14,9 +14,13 @@ class Arrivals:
     """The stream of a workload with the next job looked at."""
 
     def __init__(self, workload: Workload, taken: int = 0) -> None:
+        self._workload = workload
         self._jobs: Iterator[TraceJob] = islice(iter(workload.jobs), taken, None)
         self.taken = taken
         self.next: TraceJob | None = next(self._jobs, None)
+
+    def __reduce__(self) -> tuple[type["Arrivals"], tuple[Workload, int]]:
+        return Arrivals, (self._workload, self.taken)
 
     def take(self) -> TraceJob | None:
         """The next job, which is consumed; None at the end."""

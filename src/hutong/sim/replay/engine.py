@@ -11,6 +11,7 @@ number than the one that its job calls `due`.
 import heapq
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 from hutong.catalog import load_catalog
@@ -22,6 +23,7 @@ from hutong.scheduler.plan import Placement, Plan, Preemption
 from hutong.scheduler.rounds.index import INDEXES
 from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState
 from hutong.sim.outcome import Ending, Outcome
+from hutong.sim.replay import checkpoint
 from hutong.sim.replay.arrivals import Arrivals, Followers
 from hutong.sim.replay.beliefs import Beliefs, Correction
 from hutong.sim.replay.due import Due, FlowArrives, Happening
@@ -141,6 +143,20 @@ class Replay:
             self.jobs.values(), self.supply.uses(self.now_ms), self.now_ms,
             finished=self._finished,
         )  # fmt: skip
+
+    def save(self, path: Path) -> None:
+        """Put the run aside in a file, between two instants. Raises `OSError`."""
+        checkpoint.save(path, self, self.setup)
+
+    @classmethod
+    def load(cls, path: Path, setup: Setup) -> "Replay":
+        """Take up what `save` put aside of this very setup.
+
+        Raises `HutongError` `scenario.checkpoint` where it is not that.
+        """
+        run = checkpoint.load(path, setup)
+        assert isinstance(run, cls)
+        return run
 
     def validate(self) -> None:
         """Raise AssertionError with facts unless every account adds up."""
