@@ -26,7 +26,7 @@ LOCKED := --require-hashes --only-binary :all:
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(if $(UPGRADE),--upgrade) pyproject.toml
 
-.PHONY: help run test check sim bench bench-scheduler docs lock clean
+.PHONY: help run test check sim bench bench-scheduler bench-simulation docs lock clean
 .PHONY: gone
 
 help: ## print this list
@@ -52,6 +52,9 @@ bench: $(RUN) ## measure what benchmarks/README.md lists (JSON=1: one JSON objec
 
 bench-scheduler: $(RUN) ## measure the scheduling core alone, in CPU seconds (JSON=1 as above)
 	JSON=$(JSON) exec $(BIN)/python -m benchmarks.scheduler $(ARGS)
+
+bench-simulation: $(RUN) ## measure the replay against peers and its floor (JSON=1 as above)
+	JSON=$(JSON) exec $(BIN)/python -m benchmarks.simulation $(ARGS)
 
 docs: $(RUN) ## write the generated reference pages again
 	exec $(BIN)/python scripts/make_docs.py $(ARGS)

@@ -1,0 +1,1 @@
+"""Benchmarks of the replay: `make bench-simulation`."""
