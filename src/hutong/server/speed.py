@@ -11,13 +11,8 @@ from pathlib import Path
 
 from hutong.scheduler import kernels
 from hutong.scheduler.state import SchedulerState
+from hutong.scheduler.worth import is_large, take_up
 from hutong.server.log import LOG
-
-NODES = 256
-"""With so many nodes the compiled kernels are worth their memory."""
-
-QUEUED_JOBS = 2_000
-"""With so many waiting jobs as well."""
 
 
 class Speed:
@@ -28,8 +23,7 @@ class Speed:
 
     def consider(self, state: SchedulerState) -> None:
         """Begin to load them where the hub has grown large."""
-        large = state.nodes_count() >= NODES or state.queued_count() >= QUEUED_JOBS
-        if large and self._task is None and not kernels.is_loaded():
+        if self._task is None and not kernels.is_loaded() and is_large(state):
             self._task = asyncio.get_running_loop().create_task(
                 _load(compiled=Path(kernels.cache_dir()).is_dir()), name="kernels"
             )
@@ -57,12 +51,5 @@ async def _load(*, compiled: bool) -> None:
         if code:
             LOG.warning("the scheduler's kernels could not be compiled (exit code %d)", code)
             return
-    await asyncio.to_thread(_take_up)
+    await asyncio.to_thread(take_up)
     LOG.info("the scheduler's compiled kernels are in use")
-
-
-def _take_up() -> None:
-    from hutong.scheduler.warm import warm
-
-    kernels.load()
-    warm()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hutong.catalog import load_catalog
-from hutong.scheduler import kernels
+from hutong.scheduler import kernels, worth
 from hutong.scheduler.state import SchedulerState
 from hutong.server import speed
 from tests.unit.scheduler.worlds import World
@@ -35,7 +35,7 @@ def test_a_small_hub_never_imports_the_compiler() -> None:
 
 
 def test_a_large_supply_is_scheduled_by_compiled_kernels() -> None:
-    world = World().pool("bj/gpu", nodes=speed.NODES, chips=8)
+    world = World().pool("bj/gpu", nodes=worth.NODES, chips=8)
     job = world.job(cpu=1)
     before = world.cycle()
     asyncio.run(considered(world.state))
@@ -47,7 +47,7 @@ def test_a_large_supply_is_scheduled_by_compiled_kernels() -> None:
 
 
 def test_nothing_is_begun_twice_and_closing_leaves_nothing() -> None:
-    world = World().pool("bj/gpu", nodes=speed.NODES, chips=8)
+    world = World().pool("bj/gpu", nodes=worth.NODES, chips=8)
 
     async def twice() -> None:
         asked = speed.Speed()

@@ -18,10 +18,12 @@ from hutong.catalog import load_catalog
 from hutong.model.catalogue import Link
 from hutong.model.ids import JobId, NodeId, SiteId
 from hutong.model.reasons import EndedReason, Preempted, Reclaimed
+from hutong.scheduler import kernels
 from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Placement, Plan, Preemption
 from hutong.scheduler.rounds.index import INDEXES
 from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState
+from hutong.scheduler.worth import is_large, take_up
 from hutong.sim.outcome import Ending, Outcome
 from hutong.sim.replay import checkpoint
 from hutong.sim.replay.arrivals import Arrivals, Followers
@@ -29,12 +31,12 @@ from hutong.sim.replay.beliefs import Beliefs, Correction
 from hutong.sim.replay.due import Due, FlowArrives, Happening
 from hutong.sim.replay.flows import Flows
 from hutong.sim.replay.meters import Meters
-from hutong.sim.replay.results import Results
+from hutong.sim.replay.results import ENDINGS, Results
 from hutong.sim.replay.running import Phase, SimJob
 from hutong.sim.replay.supply import SupplySide
 from hutong.sim.replay.told import Teller
 from hutong.sim.setup import Mode, Setup
-from hutong.sim.workload import TraceEnd, TraceJob
+from hutong.sim.workload import TraceJob
 
 START_MS = 1_767_225_600_000
 """When a workload begins that does not say so: 2026-01-01T00:00:00Z."""
@@ -48,14 +50,11 @@ IDLE_MOST_MS = 400 * 24 * 3_600_000
 OBSERVE_EVERY = 256
 """After so many instants whoever watches is told how far it got."""
 
+LONG_RUN = 4_096
+"""A run of so many instants takes up compiled kernels, which its outcome does not depend on."""
+
 Observer = Callable[[int, int, int], None]
 """Called with simulated ms, jobs that are over and jobs that were handed in; may raise."""
-
-_ENDINGS = {
-    TraceEnd.SUCCEEDED: Ending.SUCCEEDED,
-    TraceEnd.FAILED: Ending.FAILED,
-    TraceEnd.CANCELLED: Ending.CANCELLED,
-}
 
 
 def replay(setup: Setup, *, observe: Observer | None = None) -> Outcome:
@@ -130,12 +129,21 @@ class Replay:
                 else:
                     self._instant(at_ms)
                     self._instants += 1
-                    if observe is not None and self._instants % OBSERVE_EVERY == 0:
-                        done, known = self.results.over, len(self.results.rows.names)
-                        observe(self.now_ms - self.begin_ms, done, known)
+                    if self._instants % OBSERVE_EVERY == 0:
+                        self._look_about(observe)
         finally:
             self.results.cpu_ns += time.process_time_ns() - begun_ns
         return self._finished
+
+    def _look_about(self, observe: Observer | None) -> None:
+        """Take up the compiled kernels once they are worth it, and tell whoever watches."""
+        if not kernels.is_loaded():
+            compiled = Path(kernels.cache_dir()).is_dir()
+            if is_large(self.state) or (compiled and self._instants >= LONG_RUN):
+                take_up()
+        if observe is not None:
+            done, known = self.results.over, len(self.results.rows.names)
+            observe(self.now_ms - self.begin_ms, done, known)
 
     def outcome(self) -> Outcome:
         """What came of it so far."""
@@ -416,7 +424,7 @@ class Replay:
 
     def _end(self, job: SimJob) -> None:
         """Its attempt ran to its end, or to its limit."""
-        ending = _ENDINGS[job.trace.ended]
+        ending = ENDINGS[job.trace.ended]
         if self._rounds:
             service_ms = job.trace.run_ms + job.served_ms - job.done_ms
             self.state.note_service(job.told.spec, service_ms)

@@ -8,6 +8,14 @@ from hutong.sim.replay.gauges import Gauges
 from hutong.sim.replay.record import Cycles, Rows, Samples, belief
 from hutong.sim.replay.running import Phase, SimJob
 from hutong.sim.setup import Mode, Setup
+from hutong.sim.workload import TraceEnd
+
+ENDINGS = {
+    TraceEnd.SUCCEEDED: Ending.SUCCEEDED,
+    TraceEnd.FAILED: Ending.FAILED,
+    TraceEnd.CANCELLED: Ending.CANCELLED,
+}
+"""What becomes of a job that ran to its end."""
 
 _SOURCES = {Mode.ORACLE: "truth", Mode.ESTIMATE: "user", Mode.NONE: "nobody"}
 
