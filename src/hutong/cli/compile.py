@@ -15,12 +15,14 @@ def compile() -> None:
 
     from hutong.scheduler import kernels
     from hutong.scheduler.warm import warm
+    from hutong.server.speed import is_compiled, note_compiled
 
-    if not Path(kernels.cache_dir()).is_dir():
+    if not is_compiled():
         print("hutong: compiling the scheduler (once, some ten seconds)", file=sys.stderr)
     begun, current = time.monotonic(), Path(kernels.cache_dir())
     kernels.load()
     warm()
+    note_compiled()
     for older in current.parent.glob("compiled-*"):
         if older != current:
             shutil.rmtree(older, ignore_errors=True)

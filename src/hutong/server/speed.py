@@ -6,6 +6,7 @@ so that no cycle waits for it.
 """
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
@@ -13,6 +14,24 @@ from hutong.scheduler import kernels
 from hutong.scheduler.state import SchedulerState
 from hutong.scheduler.worth import is_large, take_up
 from hutong.server.log import LOG
+
+
+WHOLE = "whole"
+"""The file that says of a folder of compiled code that all of it is there."""
+
+
+def is_compiled() -> bool:
+    """Whether all kernels are compiled: not while somebody is at it, nor where it was broken off.
+
+    A hub that compiled them itself could not be stopped meanwhile.
+    """
+    return (Path(kernels.cache_dir()) / WHOLE).is_file()
+
+
+def note_compiled() -> None:
+    """Say that all kernels are compiled; where that cannot be written it is looked at anew."""
+    with contextlib.suppress(OSError):
+        (Path(kernels.cache_dir()) / WHOLE).touch()
 
 
 class Speed:
@@ -25,7 +44,7 @@ class Speed:
         """Begin to load them where the hub has grown large."""
         if self._task is None and not kernels.is_loaded() and is_large(state):
             self._task = asyncio.get_running_loop().create_task(
-                _load(compiled=Path(kernels.cache_dir()).is_dir()), name="kernels"
+                _load(compiled=is_compiled()), name="kernels"
             )
 
     async def close(self) -> None:
@@ -51,5 +70,6 @@ async def _load(*, compiled: bool) -> None:
         if code:
             LOG.warning("the scheduler's kernels could not be compiled (exit code %d)", code)
             return
+        note_compiled()
     await asyncio.to_thread(take_up)
     LOG.info("the scheduler's compiled kernels are in use")

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,17 @@ def test_nothing_is_begun_twice_and_closing_leaves_nothing() -> None:
 def test_an_empty_state_asks_for_nothing() -> None:
     asyncio.run(considered(SchedulerState(load_catalog())))
     assert not kernels.is_loaded()
+
+
+def test_what_is_half_compiled_is_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "cache_dir", lambda: str(tmp_path / "compiled-1"))
+    assert not speed.is_compiled()
+    speed.note_compiled()
+    assert not speed.is_compiled()
+    (tmp_path / "compiled-1").mkdir()
+    (tmp_path / "compiled-1" / "nodes.tightest.nbi").touch()
+    assert not speed.is_compiled()
+    speed.note_compiled()
+    assert speed.is_compiled()
