@@ -15,7 +15,6 @@ from hutong.scheduler.state import SchedulerState
 from hutong.scheduler.worth import is_large, take_up
 from hutong.server.log import LOG
 
-
 WHOLE = "whole"
 """The file that says of a folder of compiled code that all of it is there."""
 
