@@ -76,12 +76,13 @@ def lp_flow_s(
     if not len(demand.submit_s):
         return 0.0
     grid = _grid(demand, max(mean_flow_s, float(demand.least_s.mean())), intervals)
-    value = _value(_programme(demand, grid, _terms(demand, grid)))
+    value = value_of(_programme(demand, grid, _terms(demand, grid)))
     return None if value is None else max(value, float(demand.least_s.sum()))
 
 
 def _grid(demand: Demand, mean_flow_s: float, intervals: int) -> Grid:
     """As far as the number of variables allows, then as fine as it does."""
+    grid = _cut(demand, mean_flow_s, intervals, _REACHES[0])
     for reach in _REACHES:
         grid = _cut(demand, mean_flow_s, intervals, reach)
         if _size(demand, grid) <= _TERMS_MOST:
@@ -125,7 +126,7 @@ def _terms(demand: Demand, grid: Grid) -> _Terms:
     return _Terms(row_job[row], kind, row_interval[row], row, len(row_job))
 
 
-class _Programme(NamedTuple):
+class Programme(NamedTuple):
     """A linear programme: the least of cost times x, x from 0 to `most`, over rows of triplets."""
 
     cost: Floats
@@ -137,7 +138,7 @@ class _Programme(NamedTuple):
     value: Floats
 
 
-def _programme(demand: Demand, grid: Grid, terms: _Terms) -> _Programme:
+def _programme(demand: Demand, grid: Grid, terms: _Terms) -> Programme:
     """Columns: F of each job, its part done late, then the x.
 
     Rows: the parts of each job, the two of each flow time, times in intervals, capacities.
@@ -163,7 +164,7 @@ def _programme(demand: Demand, grid: Grid, terms: _Terms) -> _Programme:
     capacity = np.outer(demand.capacity, np.diff(grid.edges_s)).ravel()
     limits = np.concatenate([lengths, capacity])
     flow_most = 2 * (least + _late_s(demand, grid)) + grid.edges_s[-1] - grid.edges_s[0]
-    return _Programme(
+    return Programme(
         np.concatenate([one, np.zeros(jobs + len(x))]),
         np.concatenate([flow_most, np.ones(jobs + len(x))]),
         np.concatenate([one, np.zeros(jobs), least / 2, np.full(len(limits), -np.inf)]),
@@ -178,7 +179,7 @@ def _late_s(demand: Demand, grid: Grid) -> Floats:
     return np.maximum(late, 0.0)
 
 
-def _value(programme: _Programme) -> float | None:
+def value_of(programme: Programme) -> float | None:
     """The value of the programme's dual at what the solver found, which is a bound in any case."""
     import highspy
 
@@ -204,7 +205,7 @@ def _value(programme: _Programme) -> float | None:
     return _dual_value(programme, np.array(solver.getSolution().row_dual))
 
 
-def _dual_value(programme: _Programme, dual: Floats) -> float:
+def _dual_value(programme: Programme, dual: Floats) -> float:
     """What these multipliers of the rows prove, whatever rounding did to them.
 
     A row with a lower limit takes a multiplier of at least 0, one with an upper limit at most 0. A
