@@ -31,9 +31,11 @@ def main(words: list[str]) -> int:
 
 def _run(name: str) -> int:
     from benchmarks.simulation.cases import CASES
+    from hutong.scheduler.worth import take_up
 
     report = Report(as_json=os.environ.get("JSON", "") not in ("", "0"))
     report.note(f"case {name} (load {os.getloadavg()[0]:.2f})")
+    take_up()
     try:
         CASES[name](report)
     except FileNotFoundError as error:

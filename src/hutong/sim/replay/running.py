@@ -39,49 +39,43 @@ class SimJob:
     attempt begins `overhead_ms` after the attempt `began_ms`.
     """
 
-    __slots__ = (
-        "accelerator", "attempt", "attempts", "began_ms", "believed_ms", "carbon_mg",
-        "cost_microcny", "due", "end_ms", "energy_mwh", "first_ms", "held_ms", "id", "left_ms",
-        "lost_milli_ms", "milli", "nodes", "number", "overhead_ms", "phase", "placed_ms", "pool",
-        "preemptions", "rate", "rate_chips", "ratio", "site", "stopped_for", "submit_ms", "tasks",
-        "told", "trace", "tries", "waits_for",
-    )  # fmt: skip
+    # Most jobs never change most of these: as defaults of the class they cost a job nothing.
+    submit_ms = 0
+    phase = Phase.WAITING
+    first_ms = -1
+    held_ms = 0
+    attempts = 0
+    preemptions = 0
+    lost_milli_ms = 0
+    cost_microcny = 0
+    energy_mwh = 0
+    carbon_mg = 0
+    attempt = AttemptId("")
+    due = 0
+    placed_ms = 0
+    began_ms = 0
+    overhead_ms = 0
+    end_ms = 0
+    site = ""
+    pool = ""
+    accelerator = ""
+    nodes: tuple[NodeShare, ...] = ()
+    ratio: Ratio = (1, 1)
+    tasks = 0
+    milli = 0
+    rate = 0
+    rate_chips = 0
+    waits_for = 0
+    believed_ms: int | None = None
+    stopped_for: EndedReason | None = None
+    tries: Tries | None = None
 
     def __init__(self, number: int, job: JobId, trace: TraceJob, told: Told) -> None:
         self.number = number
         self.id = job
         self.trace = trace
         self.told = told
-        self.submit_ms = 0
-        self.phase = Phase.WAITING
         self.left_ms = trace.run_ms
-        self.first_ms = -1
-        self.held_ms = 0
-        self.attempts = 0
-        self.preemptions = 0
-        self.lost_milli_ms = 0
-        self.cost_microcny = 0
-        self.energy_mwh = 0
-        self.carbon_mg = 0
-        self.attempt = AttemptId("")
-        self.due = 0
-        self.placed_ms = 0
-        self.began_ms = 0
-        self.overhead_ms = 0
-        self.site = ""
-        self.pool = ""
-        self.accelerator = ""
-        self.nodes: tuple[NodeShare, ...] = ()
-        self.ratio: Ratio = (1, 1)
-        self.tasks = 0
-        self.milli = 0
-        self.rate = 0
-        self.rate_chips = 0
-        self.waits_for = 0
-        self.end_ms = 0
-        self.believed_ms: int | None = None
-        self.stopped_for: EndedReason | None = None
-        self.tries: Tries | None = None
 
     def place(self, placement: Placement, now_ms: int) -> None:
         """Take a placement: it holds its nodes from now on."""
