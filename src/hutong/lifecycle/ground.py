@@ -25,6 +25,7 @@ from hutong.model.states import (
 )
 from hutong.model.supply import NodeCondition
 from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState, SiteStatus
+from hutong.scheduler.wanted import models_of
 
 
 class Ground:
@@ -187,6 +188,7 @@ class Ground:
                 inputs=job.spec.inputs,
                 labels=tuple(sorted(job.spec.labels.items())),
                 parts=attempt.parts,
+                models=models_of(job.spec.needs.accelerators),
                 contends=job.spec if job.spec.preemptible else None,
                 speed_milli=attempt.speed_milli,
                 served_ms=job.served_ms,

@@ -25,6 +25,7 @@ from hutong.scheduler.fit import (
     pack,
     pack_rows,
 )
+from hutong.scheduler.fragment import Fragments
 from hutong.scheduler.gang_layout import fitting
 from hutong.scheduler.kernels import layout
 from hutong.scheduler.match import Option
@@ -333,13 +334,15 @@ class Board:
         self.added = AddedShares(arena.chips_wide if arena is not None else 0)
         self._lanes: dict[int, Lane] = {}
         self.sweep: Sweep | None = None
-        self.index_of: IndexOf = Index
+        self.fragments: Fragments | None = None
+        """There where nodes are chosen by what a placement spoils."""
 
     def lane(self, columns: PoolColumns) -> Lane:
         """The lane of one of the state's pools."""
         lane = self._lanes.get(columns.index)
         if lane is None:
-            lane = Lane(columns, self.gate, self.ground, self.index_of)
+            index_of = Index if self.fragments is None else self.fragments.index
+            lane = Lane(columns, self.gate, self.ground, index_of)
             self._lanes[columns.index] = lane
         return lane
 
@@ -353,6 +356,13 @@ class Board:
     def lanes(self) -> Iterable[Lane]:
         """The pools that the cycle looked at."""
         return self._lanes.values()
+
+    def key(self, option: Option, shares: Sequence[Share]) -> int | None:
+        """What a gang spoils on a node, less being better; None where that does not count."""
+        if self.fragments is None or option.laid or len(shares) > 1:
+            return None
+        row, tasks = shares[0]
+        return self.fragments.key(gang_vector(option, tasks), option.columns.index, row)
 
     def first_guess(
         self, option: Option, tasks: int, guess: Callable[["Board", Option, int], tuple[int, str]]

@@ -11,6 +11,7 @@ Pure: the same snapshot and profile give the same plan, byte for byte, and the s
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from hutong.model.attempt import NodeShare
 from hutong.model.classes import rank_of
@@ -26,7 +27,7 @@ from hutong.scheduler.estimate import Ending, Start
 from hutong.scheduler.explain import explain_placement
 from hutong.scheduler.fit import Share
 from hutong.scheduler.flow import EXPLAINED, Flow
-from hutong.scheduler.fragment import FragmentIndex, Typical
+from hutong.scheduler.fragment import Fragments
 from hutong.scheduler.gang import Gangs, Piece, Turn
 from hutong.scheduler.gang_resize import Resizes
 from hutong.scheduler.look import Look
@@ -49,6 +50,7 @@ from hutong.scheduler.rounds.round import run_round
 from hutong.scheduler.shapes import Shape, is_plain
 from hutong.scheduler.snapshot import Snapshot
 from hutong.scheduler.tenants import Entity, Ledger
+from hutong.scheduler.typical import typical_of
 from hutong.scheduler.vicinity import Vicinity
 
 SWEEP_EVERY = 128
@@ -86,8 +88,9 @@ class Cycle:
             in_order=profile.backfill == "conservative",
         )  # fmt: skip
         if profile.fit == "fragmentation":
-            typical = Typical(snapshot, profile)
-            self.board.index_of = lambda columns, ground: FragmentIndex(columns, typical, ground)
+            assert self.board.ground is not None
+            typical = partial(typical_of, snapshot)
+            self.board.fragments = Fragments(self.board.ground, self.board.added, typical)
         self.ledger = Ledger(snapshot.tenants, snapshot.supply.total)
         self.placements: list[Placement] = []
         self.preemptions: list[Preemption] = []
@@ -287,11 +290,10 @@ class Cycle:
         return self._better is not None and self.blocked.may_hold_any_back()
 
     def _begin_flow(self) -> Flow:
-        """See `flow`. It asks always where whose turn it is decides what there is for him, or
-        where nodes are chosen by a rule that it does not know."""
+        """See `flow`. It asks always where whose turn it is decides what there is for him."""
         profile, snapshot = self.profile, self.snapshot
         asks = bool(snapshot.calendar.bookings or self._resizing.started)
-        asks |= profile.backfill == "conservative" or profile.fit != "tightest"
+        asks |= profile.backfill == "conservative"
         return Flow(self, self._shapes, self._passed, asks_always=asks)
 
     def _pass_over(self, shape: int, asked: int) -> None:
@@ -348,7 +350,7 @@ class Cycle:
         return True
 
     def holds_back(self, cursor: Cursor, look: Look, at: int) -> bool:
-        """Whether the next job of a queue waits for a better option than `at`; then all is noted."""
+        """Whether the next job of a queue waits for a better option than `at`; then it is noted."""
         return at > 0 and self._better is not None and self._better.waits(cursor, look, at)
 
     def _has_room(self, cursor: Cursor, look: Look) -> bool:
@@ -360,16 +362,26 @@ class Cycle:
     def _find(self, cursor: Cursor, look: Look) -> tuple[int, Sequence[Share]] | None:
         """The first option with room that quotas allow, by its position, and where on it."""
         entity = cursor.group.entity
+        best: tuple[int, int, Sequence[Share]] | None = None
         for at in look.left():
             fitting, option = look.fitting(at), look.options[at]
+            if best is not None and option.group != look.options[best[1]].group:
+                break
             if fitting.exhausted or (
                 entity.limits and self.ledger.over_quota(entity, option.claim)
             ):
                 continue
             shares = fitting.shares()
             if shares:
-                return at, shares
-            look.note_exhausted(at)
+                key = self.board.key(option, shares)
+                if key is None:
+                    return (at, shares) if best is None else best[1:]
+                if best is None or key < best[0]:
+                    best = key, at, shares
+            else:
+                look.note_exhausted(at)
+        if best is not None:
+            return best[1:]
         look.settle()
         return None
 

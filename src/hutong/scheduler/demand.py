@@ -24,6 +24,7 @@ import numpy as np
 from hutong.model.classes import ClassRule
 from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import WaitReason
+from hutong.scheduler.columns import Ints
 from hutong.scheduler.records import QueuedJob
 from hutong.scheduler.shapes import NEVER_MS, Shape, group_name, shape_of
 from hutong.scheduler.tenants import Entity, Tenants
@@ -453,3 +454,13 @@ def slack_of(shape: Shape, order: str, served_ms: int = 0) -> int:
             return served_ms.bit_length()
         case _:
             return 0
+
+
+def count_elements(queue: Queue, counts: Ints) -> None:
+    """Add the elements of a queue to `counts` by their shapes."""
+    for block in queue.blocks:
+        shapes = np.frombuffer(block.shapes, np.int32)
+        if block.elements == len(block.entries):
+            counts += np.bincount(shapes, minlength=len(counts))
+        else:
+            np.add.at(counts, shapes, [entry.available for entry in block.entries])

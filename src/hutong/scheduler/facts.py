@@ -88,6 +88,7 @@ class PoolFacts:
         self._software = list(dict.fromkeys(software))
         kinds = {kind: code for code, kind in enumerate(self._software)}
         self._software_code = np.array([kinds[kind] for kind in software], np.int64)
+        self._with_models: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._pools_since = self.version
         self._since = [self.version] * len(self)
         self._changed: tuple[int, dict[int, None]] | None = None
@@ -115,6 +116,16 @@ class PoolFacts:
         for row, pairs in enumerate(zip(self._told, before._told, strict=True)):
             if all(now is then for now, then in zip(*pairs, strict=True)):
                 self._since[row] = before._since[row]
+
+    def with_models(self, models: tuple[str, ...]) -> tuple[int, ...]:
+        """The pools whose chips are of one of some models, by whatever name."""
+        known = self._with_models.get(models)
+        if known is None:
+            rows = [self.catalog.find_accelerators(model) for model in models]
+            names = [*models, *[row.name for found in rows for row in found]]
+            known = tuple([pool for pool, model in enumerate(self.models) if model in names])
+            self._with_models[models] = known
+        return known
 
     def region_of(self, columns: PoolColumns) -> str:
         """The region of a pool's site."""

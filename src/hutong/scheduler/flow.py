@@ -22,7 +22,9 @@ from hutong.scheduler.arena import Ground
 from hutong.scheduler.columns import Ints, Mask
 from hutong.scheduler.demand import Shapes
 from hutong.scheduler.fit import NO_MASK
+from hutong.scheduler.fragment import NO_TABLES
 from hutong.scheduler.kernels import active, layout
+from hutong.scheduler.kernels.fragments import Tables
 from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option
 from hutong.scheduler.order import ClassOrder, Cursor, Passed
@@ -136,9 +138,14 @@ class Flow:
                 self._shapes, self._rows, ledger.tallies, ledger.up, ledger.per, ground.pools,
                 ground.node, ground.chips, ground.where, ground.count, arena.codes, ground.held,
                 arena.members, arena.starts, space.rows, space.tasks, space.sums, space.shares,
-                added.table, added.chips, space.out, NO_MASK,
+                added.table, added.chips, space.out, NO_MASK, self._tables(),
             )
         )  # fmt: skip
+
+    def _tables(self) -> Tables:
+        """What nodes are chosen by where that is not which is the tightest."""
+        known = self._board.fragments
+        return NO_TABLES if known is None else known.tables
 
     def _consult(self, order: ClassOrder) -> None:
         """Ask whether a job rather waits than to start where the kernel would start it.
@@ -195,6 +202,10 @@ class Flow:
             more = np.zeros((len(self._options), layout.OPTION_PLACES), np.int64)
             self._rows = np.concatenate([self._rows, more])
         self._rows[first : len(self._options)] = rows
+        fragments = self._board.fragments
+        if fragments is not None:
+            for row in self._rows[first : len(self._options)]:
+                row[layout.OPTION_NEED] = fragments.number(row)
         place[:] = layout.READY_SHAPE, first, len(rows), look.none_better
         self._tasks_most = max(self._tasks_most, shape.tasks)
         pools = rows[:, layout.OPTION_POOL]

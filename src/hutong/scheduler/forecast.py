@@ -13,7 +13,7 @@ from hutong.model.reasons import BehindOthers, WaitReason
 from hutong.scheduler.allowance import Allowance
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import Ints
-from hutong.scheduler.demand import Entry, Queue
+from hutong.scheduler.demand import Entry, count_elements
 from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.ledger import Ledger
@@ -97,13 +97,3 @@ class Forecast:
             ahead = self._wanted[:rank, index].sum(axis=0)
             ahead = ahead + self._wanted[rank, index] * before // of
             self._board.lane(option.columns).ahead = ahead.tolist()
-
-
-def count_elements(queue: Queue, counts: Ints) -> None:
-    """Add the elements of a queue to `counts` by their shapes."""
-    for block in queue.blocks:
-        shapes = np.frombuffer(block.shapes, np.int32)
-        if block.elements == len(block.entries):
-            counts += np.bincount(shapes, minlength=len(counts))
-        else:
-            np.add.at(counts, shapes, [entry.available for entry in block.entries])

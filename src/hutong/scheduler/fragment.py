@@ -1,134 +1,129 @@
-"""Choosing nodes by the fragments that they would leave (see `kernels.fragments`).
+"""Choosing nodes by what a placement spoils for the tasks that come next: see `kernels.fragments`.
 
-Theory of operation. What is typical is what waits and what runs: of each pool the 32 kinds of tasks
-with chips of which most wait for it or run on it, each task counted. It is worked out once a cycle,
-for the pools on which something is placed, and only under a profile that asks for it.
-
-What a task raises on a node is worked out for a whole pool when a need first asks, and then only
-for the nodes on which something was placed since.
+Theory of operation. Every need that a cycle asks about has a number, and a slot of a table with
+what it raises by row, over the rows of all pools. A slot is worked out for a pool when it is first
+asked for, and then followed along the shares that the cycle placed. There are as many slots as
+needs until the table is as large as it may be; then needs share slots and are worked out again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from hutong.scheduler.added import AddedShares
 from hutong.scheduler.arena import Ground
-from hutong.scheduler.columns import Ints, Mask, Need, PoolColumns
-from hutong.scheduler.fit import Index, Share
-from hutong.scheduler.forecast import count_elements
-from hutong.scheduler.kernels import active, layout
-from hutong.scheduler.profile import Profile
-from hutong.scheduler.snapshot import Snapshot
+from hutong.scheduler.columns import Ints, Mask, PoolColumns
+from hutong.scheduler.fit import Index
+from hutong.scheduler.kernels import active, fragments, layout
+from hutong.scheduler.typical import Typical
 
-TYPICAL_MAX = 32
-"""So many kinds of tasks are typical of a pool at most."""
-SHAPES_MAX = 1_024
-"""Of more shapes that wait only those count of which most tasks do."""
-_NEEDS_KEPT = 64
+_CELLS_MAX = 2**22
+_SLOTS_FIRST = 16
 
-Kinds = dict[Need, int]
+_NO_INTS = np.zeros(0, np.int64)
+_NO_TABLE = np.zeros((0, 0), np.int64)
 
-
-class Typical:
-    """What is typical of each pool, as of one snapshot."""
-
-    def __init__(self, snapshot: Snapshot, profile: Profile) -> None:
-        self._snapshot = snapshot
-        self._profile = profile
-        self._kinds: dict[int, Kinds] | None = None
-
-    def on(self, columns: PoolColumns) -> tuple[Ints, Ints]:
-        """The typical tasks of a pool as needs, and how many there are of each."""
-        if self._kinds is None:
-            self._kinds = {}
-            self._count_running(self._kinds)
-            self._count_waiting(self._kinds)
-        kinds = self._kinds.get(columns.index, {})
-        order = sorted(
-            kinds, key=lambda n: (-kinds[n], n.milli, n.cpu, n.mem, n.chips, n.exclusive)
-        )[:TYPICAL_MAX]
-        needs = np.zeros((len(order), layout.NEED_PLACES), np.int64)
-        for row, need in zip(needs, order, strict=True):
-            row[layout.NEED_CPU], row[layout.NEED_MEM] = need.cpu, need.mem
-            row[layout.NEED_CHIPS], row[layout.NEED_MILLI] = need.chips, need.milli
-            row[layout.NEED_EXCLUSIVE] = need.exclusive
-        return needs, np.array([kinds[need] for need in order], np.int64)
-
-    def _count_running(self, kinds: dict[int, Kinds]) -> None:
-        for running in self._snapshot.supply.running.values():
-            for share in running.shares:
-                if share.columns is not None and share.need.milli:
-                    _count(kinds, share.columns, share.need, share.node.tasks)
-
-    def _count_waiting(self, kinds: dict[int, Kinds]) -> None:
-        demand, matcher = self._snapshot.demand, self._snapshot.matcher
-        counts = np.zeros(len(demand.shapes), np.int64)
-        for queue in demand.queues.values():
-            count_elements(queue, counts)
-        waiting = [
-            (int(counts[number]) * demand.shapes.at[number].tasks, demand.shapes.at[number])
-            for number in np.flatnonzero(counts).tolist()
-        ]
-        if len(waiting) > SHAPES_MAX:
-            waiting.sort(key=lambda each: (-each[0], each[1].wanted(), repr(each[1])))
-        for tasks, shape in waiting[:SHAPES_MAX]:
-            for option in matcher.match(shape, self._profile).options:
-                if option.need.milli:
-                    _count(kinds, option.columns, option.need, tasks)
+NO_TABLES: fragments.Tables = (
+    _NO_INTS, _NO_INTS, _NO_TABLE, _NO_TABLE, _NO_TABLE, _NO_INTS, np.zeros((0, 0), np.bool_),
+    _NO_INTS, _NO_INTS, _NO_INTS,
+)  # fmt: skip
+"""For cycles that choose nodes in another way."""
 
 
-def _count(kinds: dict[int, Kinds], columns: PoolColumns, need: Need, tasks: int) -> None:
-    own = kinds.setdefault(columns.index, {})
-    own[need] = own.get(need, 0) + tasks
+class Fragments:
+    """What needs raise on the ground of a cycle, and the tables that tell so to the kernels."""
 
+    def __init__(self, ground: Ground, added: AddedShares, typical: Callable[[], Typical]) -> None:
+        self.ground = ground
+        self._added = added
+        self._typical = typical
+        self._numbers: dict[bytes, int] = {}
+        self._tables: fragments.Tables | None = None
+        rows = max(ground.arena.rows_count, 1)
+        self._slots_most = max(_CELLS_MAX // rows, _SLOTS_FIRST)
 
-class _Rises:
-    """What tasks of one need raise by row, and how far this follows what was placed."""
+    @property
+    def tables(self) -> fragments.Tables:
+        """What the kernels compute on. There is at least one slot."""
+        if self._tables is None:
+            typical, arena = self._typical(), self.ground.arena
+            rows = arena.rows_count
+            self._tables = (
+                typical.rates, typical.wastes.copy(), typical.kinds, typical.terms,
+                np.zeros((_SLOTS_FIRST, rows), np.int64), np.zeros(_SLOTS_FIRST, np.int64),
+                np.zeros((_SLOTS_FIRST, len(self.ground.pools)), np.bool_),
+                np.zeros(rows + 1, np.int64), np.full(_SLOTS_FIRST, -1, np.int64),
+                np.zeros(arena.chips_wide, np.int64),
+            )  # fmt: skip
+        return self._tables
 
-    __slots__ = ("by_row", "seen")
+    def index(self, columns: PoolColumns, ground: Ground | None) -> "FragmentIndex":
+        """The index of a pool that chooses by this."""
+        return FragmentIndex(columns, self, ground)
 
-    def __init__(self, count: int) -> None:
-        self.by_row: Ints = np.zeros(count, np.int64)
-        self.seen = -1
+    def number(self, need: Ints) -> int:
+        """The number of a need; there is a slot for it from then on."""
+        key = need[: layout.NEED_PER_NODE].tobytes()
+        number = self._numbers.setdefault(key, len(self._numbers))
+        slots = len(self.tables[4])
+        if number >= slots and slots < self._slots_most:
+            self._grow(min(2 * slots, self._slots_most))
+        return number
+
+    def row(self, need: Ints, pool: int, rows: int, allowed: Mask) -> int:
+        """The row of a pool where a need raises least, or -1."""
+        keys = self._follow(need, pool)
+        first = int(self.ground.pools[pool, layout.POOL_FIRST])
+        return int(active().fragments.least(keys, first, rows, allowed))
+
+    def key(self, need: Ints, pool: int, row: int) -> int:
+        """What a need raises on a row, with the ties below it."""
+        return int(self._follow(need, pool)[self.ground.pools[pool, layout.POOL_FIRST] + row])
+
+    def _follow(self, need: Ints, pool: int) -> Ints:
+        """The slot of a need, as things are now."""
+        number, tables, ground, kernel = self.number(need), self.tables, self.ground, active()
+        keys, fresh = tables[4], tables[6]
+        slot = number % len(keys)
+        places = (ground.pools, ground.node, ground.chips, ground.where)
+        kernel.fragments.follow(
+            slot, need, number, *places, self._added.table, self._added.size, tables
+        )
+        if not fresh[slot, pool]:
+            fresh[slot, pool] = True
+            kernel.fragments.note_pool(slot, pool, -1, need, *places, tables)
+        slots: Ints = keys[slot]
+        return slots
+
+    def _grow(self, slots: int) -> None:
+        """Have more slots; a need keeps its own."""
+        rates, wastes, kinds, terms, keys, done, fresh, stamps, owners, left = self.tables
+        more = slots - len(keys)
+        self._tables = (
+            rates, wastes, kinds, terms,
+            np.concatenate([keys, np.zeros((more, keys.shape[1]), np.int64)]),
+            np.concatenate([done, np.zeros(more, np.int64)]),
+            np.concatenate([fresh, np.zeros((more, fresh.shape[1]), np.bool_)]),
+            stamps, np.concatenate([owners, np.full(more, -1, np.int64)]), left,
+        )  # fmt: skip
 
 
 class FragmentIndex(Index):
-    """The index of a pool where nodes are chosen by the fragments that they would leave."""
+    """The index of a pool where nodes are chosen by what a placement spoils."""
 
-    __slots__ = ("_left", "_placed", "_rises", "_typical", "_weights")
+    __slots__ = ("_fragments",)
 
     def __init__(
-        self, columns: PoolColumns, typical: Typical, ground: Ground | None = None
+        self, columns: PoolColumns, all_pools: Fragments, ground: Ground | None = None
     ) -> None:
         super().__init__(columns, ground)
-        self._typical, self._weights = typical.on(columns)
-        self._left: Ints = np.zeros(len(columns.caps), np.int64)
-        self._placed: list[int] = []
-        self._rises: dict[bytes, _Rises] = {}
+        self._fragments = all_pools
 
     def tightest(self, need: Ints, allowed: Mask) -> int:
-        """The row whose fragmentation all the tasks of a need raise least, or -1."""
-        columns, kernel = self.columns, active().fragments
-        key = need.tobytes()
-        rises = self._rises.get(key)
-        if rises is None:
-            if len(self._rises) >= _NEEDS_KEPT:
-                self._rises.clear()
-            rises = self._rises[key] = _Rises(len(columns.ids))
-        if rises.seen < len(self._placed):
-            first = rises.seen < 0
-            rows = range(len(columns.ids)) if first else self._placed[rises.seen :]
-            kernel.note_rises(
-                columns.node, columns.chips, self._where, need, self._typical, self._weights,
-                self._left, np.array(rows, np.int64), rises.by_row,
-            )  # fmt: skip
-            rises.seen = len(self._placed)
-        return int(kernel.least(columns.node, self._where, need, allowed, rises.by_row))
+        """The row on which all the tasks of a need raise least, or -1."""
+        columns = self.columns
+        return self._fragments.row(need, columns.index, len(columns.ids), allowed)
 
-    def place(
-        self, need: Ints, shares: Sequence[Share], added: AddedShares, end_ms: int, basis: int
-    ) -> None:
-        """Take what shares of a gang hold; what their rows would leave is worked out again."""
-        super().place(need, shares, added, end_ms, basis)
-        self._placed += [row for row, _ in shares]
+    def key(self, need: Ints, row: int) -> int:
+        """What the tasks raise on a row that holds them: less is better."""
+        return self._fragments.key(need, self.columns.index, row)

@@ -104,6 +104,9 @@ class Match:
             options.sort(
                 key=lambda one: _preference(one, tails[one.columns.index], prefers=prefers)
             )
+            _group(options, prefers=prefers)
+        elif options:
+            options[0].group = 0
         self.options = options
         self.pools_count = len({option.columns.index for option in options})
         gangs = [len(o.columns.ids) * o.tasks_per_node // shape.tasks for o in options]
@@ -223,6 +226,11 @@ class Matcher:
         """The pools that changed since a version of the supply; None for all of them."""
         return self._renewed_facts().changed_since(version)
 
+    @property
+    def facts(self) -> PoolFacts:
+        """What is known of the pools as they are now."""
+        return self._renewed_facts()
+
     def forget(self) -> None:
         """Lose all matches; they are worked out again when asked for."""
         self._matches.clear()
@@ -279,6 +287,23 @@ def _nodes_by_filter(fell: dict[int, int], facts: PoolFacts) -> dict[str, int]:
     return {FILTERS[position][0]: count for position, count in nodes.items() if count}
 
 
+def _group(options: list[Option], *, prefers: bool) -> None:
+    """Number the runs of sorted options of which only ties say which is the better one."""
+    group, before = -1, None
+    for option in options:
+        worth = _worth(option, prefers=prefers)
+        group += worth != before
+        before, option.group = worth, group
+
+
+def _worth(option: Option, *, prefers: bool) -> tuple[bool, int, bool]:
+    return (
+        not option.need.milli and len(option.columns.caps) > 0,
+        option.score,
+        prefers and not option.domestic,
+    )
+
+
 def _preference(
     option: Option, tail: tuple[int, int, str], *, prefers: bool
 ) -> tuple[bool, int, bool, int, int, tuple[int, int, str]]:
@@ -288,9 +313,7 @@ def _preference(
     alternatives, the smaller node, and at last the pool's id.
     """
     return (
-        not option.need.milli and len(option.columns.caps) > 0,
-        option.score,
-        prefers and not option.domestic,
+        *_worth(option, prefers=prefers),
         -option.speed_milli,
         option.alternative,
         tail,

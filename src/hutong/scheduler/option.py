@@ -76,12 +76,13 @@ class Option:
     the expected end; `bound_ms` is the longest the run itself can take, `risk_ms` the work that it
     is expected to lose to revocations. `cost_microcny` is the price of the whole gang's run;
     egress, energy and carbon stand beside it. `latest_ms` is the latest placement that meets the
-    deadline. `score` is for a start now. `near` is there where affinities decide about nodes.
+    deadline. `score` is for a start now; options of one `group` are equally good by it. `near` is
+    there where affinities decide about nodes.
     """
 
     __slots__ = (
         "_cost", "_kept_milli", "_weights", "alternative", "basis", "boot_ms", "bound_ms", "burden",
-        "claim", "columns", "cost_microcny", "domestic", "domestic_milli", "haul", "laid",
+        "claim", "columns", "cost_microcny", "domestic", "domestic_milli", "group", "haul", "laid",
         "latest_ms", "layout", "model", "near", "need", "nodes_needed", "preferred_milli", "rate",
         "ready_ms", "risk_ms", "run_ms", "score", "span_ms", "speed_milli", "table_row",
         "tasks_per_node", "vector", "within",
@@ -100,6 +101,7 @@ class Option:
     tasks_per_node: int
     nodes_needed: int
     domestic: bool
+    group: int
     laid: bool
     layout: Layout
     within: Level
@@ -157,6 +159,7 @@ class Option:
             *self.places(tasks), self.columns.index, self.nodes_needed,
             min(self.span_ms, NEVER_MS), BASES.index(self.basis), min(held.cpu_milli, NEVER_MS),
             min(held.memory_mib, NEVER_MS), min(held.accelerator_milli, NEVER_MS), 0, 0, 0, 0,
+            self.group, 0,
         )  # fmt: skip
 
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:

@@ -66,6 +66,7 @@ class RunningAttempt(msgspec.Struct, frozen=True):
 
     Until it is seen to run it waits for those of its `inputs` that are not at its site. `labels`
     are its job's, in the order of their names. It is one of the `parts` of a gang at several sites.
+    `models` are those that its job takes chips of, as it names them; empty for any.
 
     An attempt competes again in rounds where `contends` describes its job. It runs at
     `speed_milli`; for `served_ms` and `done_ms` see `QueuedJob`.
@@ -99,6 +100,7 @@ class RunningAttempt(msgspec.Struct, frozen=True):
     inputs: tuple[DataInput, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     parts: int = 1
+    models: tuple[str, ...] = ()
     contends: JobSpec | None = None
     speed_milli: int = 1000
     served_ms: int = 0

@@ -27,6 +27,7 @@ from hutong.scheduler.preempt import loss
 from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.share import Share, chips_kept
+from hutong.scheduler.wanted import Wanted
 
 BASES = ("limits", "estimates", "none")
 """What an expected end may rest on, the surest first."""
@@ -75,6 +76,7 @@ class Supply:
         self.by_number: dict[int, Running] = {}
         self.resizable: dict[AttemptId, Running] = {}
         self.labels = Labels()
+        self.wanted = Wanted()
         self.class_codes: dict[str, int] = {}
         self.tenant_codes: dict[TenantId, int] = {}
         self.stopping: dict[AttemptId, Running] = {}
@@ -204,6 +206,7 @@ class Supply:
                 self._give(self.booting.pop(share.node.node))
                 self._show_condition(share.node.node, before)
         self._account(running)
+        self._want(running, 1)
         return running
 
     def renew_charge(self, running: Running) -> None:
@@ -250,6 +253,7 @@ class Supply:
         self.changes += 1
         del self._at_site[running.attempt.site][attempt]
         self._give(running)
+        self._want(running, -1)
         return running
 
     def note_progress(self, attempt: AttemptId, running_ms: int, checkpointed_ms: int) -> None:
@@ -278,6 +282,12 @@ class Supply:
                 share.columns.version += 1
 
     # Inside
+
+    def _want(self, running: Running, sign: int) -> None:
+        """Account (1) or forget (-1) what an attempt's tasks want of chips."""
+        for share in running.shares:
+            if share.need.milli:
+                self.wanted.count(share.need, sign * share.node.tasks, running.attempt.models)
 
     def _members(self, site: SiteId, inventory: Inventory) -> list[tuple[Pool, list[Node]]]:
         """The site's own pools with their nodes; a name that is taken goes to whom had it first."""

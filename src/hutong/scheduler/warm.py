@@ -9,9 +9,12 @@ from hutong.model.ids import NodeId, PoolId, SiteId
 from hutong.model.resources import Amount
 from hutong.model.supply import Node, Pool
 from hutong.scheduler.added import AddedShares
+from hutong.scheduler.arena import Arena, Ground
 from hutong.scheduler.columns import PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, Index, pack, vector_for
-from hutong.scheduler.kernels import active, layout, load
+from hutong.scheduler.fragment import FragmentIndex, Fragments
+from hutong.scheduler.kernels import fragments, layout, load
+from hutong.scheduler.typical import Typical, wastes_of
 
 
 def warm() -> None:
@@ -34,13 +37,13 @@ def warm() -> None:
     index.sweep(
         vector.reshape(1, -1), np.zeros(1, np.int32), np.zeros(1, np.bool_), np.zeros(1, np.bool_)
     )
-    least = active().fragments
-    needs, rises = vector.reshape(1, -1), np.zeros(2, np.int64)
-    least.note_rises(
-        columns.node, columns.chips, np.zeros((4, 5), np.int32), vector, needs,
-        np.ones(1, np.int64), np.zeros(2, np.int64), np.arange(2), rises,
+    typical = Typical(
+        np.ones(2, np.int64), wastes_of({500: 1}), np.ones((1, fragments.KIND_PLACES), np.int64),
+        np.zeros((1, fragments.TERMS), np.int64),
     )  # fmt: skip
-    least.least(columns.node, np.zeros((4, 5), np.int32), vector, NO_MASK, rises)
+    ground = Ground(Arena([columns]))
+    spoiled = Fragments(ground, AddedShares(2), lambda: typical)
+    FragmentIndex(ground.copy_of(columns), spoiled, ground).tightest(vector, NO_MASK)
     pack(np.ones(2, np.int64), 2, columns.domains)
 
 

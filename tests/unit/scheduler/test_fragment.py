@@ -1,4 +1,4 @@
-"""The profile `fragmentation`: nodes are chosen by what they would leave for typical tasks."""
+"""The profile `fragmentation`: nodes are chosen by what a placement spoils for typical tasks."""
 
 from random import Random
 from typing import Any
@@ -7,39 +7,43 @@ import numpy as np
 import pytest
 
 from hutong.model.ids import PoolId
-from hutong.model.job import Affinity
+from hutong.model.job import Affinity, Objective
 from hutong.scheduler.added import AddedShares
+from hutong.scheduler.arena import Arena, Ground
 from hutong.scheduler.columns import Need, PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, vector_for
-from hutong.scheduler.fragment import TYPICAL_MAX, FragmentIndex, Typical
-from hutong.scheduler.kernels import layout
+from hutong.scheduler.fragment import FragmentIndex, Fragments
+from hutong.scheduler.kernels import fragments
 from hutong.scheduler.profile import PROFILES
+from hutong.scheduler.typical import Typical, wastes_of
 from tests.unit.scheduler.worlds import (
+    ASCEND,
     H100,
     ArraySpec,
     World,
     chips,
     nodes_of,
+    placed,
+    price,
 )
 
 PROFILE = PROFILES["fragmentation"]
 
 
-def fragment(
-    cpu: int, mem: int, shares: int, left: list[int], typical: list[tuple[Need, int]]
-) -> int:
-    """What is left of chips that typical tasks could not use, straight from the definition."""
-    lost = 0
-    for need, count in typical:
-        whole = sum(1 for one in left if one == 1000)
-        fits = cpu >= need.cpu and mem >= need.mem and not (need.exclusive and shares)
-        fits = fits and (whole >= need.chips if need.chips else max(left, default=0) >= need.milli)
-        useless = [one for one in left if not fits or one < (1000 if need.chips else need.milli)]
-        lost += count * sum(useless)
-    return lost
+def spoiled(cpu: int, mem: int, left: list[int], typical: Typical) -> int:
+    """What is spoiled of a node, straight from the definition."""
+    free, whole = sum(left), left.count(1_000)
+    cpu_rate, mem_rate = typical.rates.tolist()
+    fed = min(max(cpu, 0) * cpu_rate, max(mem, 0) * mem_rate) // fragments.ONE
+    found = 5 * fragments.UNIT * max(free - fed, 0)
+    found += 3 * sum(int(typical.wastes[one]) for one in left if one < 1_000)
+    for kind_cpu, kind_mem, kind_chips, weight in typical.kinds.tolist():
+        holds = whole >= kind_chips and cpu >= kind_cpu and mem >= kind_mem
+        found += weight * (free - 1_000 * whole if holds else free)
+    return found
 
 
-def chosen(columns: PoolColumns, need: Need, tasks: int, typical: list[tuple[Need, int]]) -> int:
+def chosen(columns: PoolColumns, need: Need, tasks: int, typical: Typical) -> int:
     """The row that every look at every row gives; -1 for none."""
     best: tuple[Any, ...] | None = None
     for row in range(len(columns.ids)):
@@ -49,28 +53,26 @@ def chosen(columns: PoolColumns, need: Need, tasks: int, typical: list[tuple[Nee
             continue
         if (need.cpu and cpu < need.cpu * tasks) or (need.mem and mem < need.mem * tasks):
             continue
-        after = list(left)
-        held = True
+        after, on_chip, held = list(left), 0, True
         for _ in range(tasks * (need.chips or 1) if need.milli else 0):
-            least = 1000 if need.chips else need.milli
+            least = 1_000 if need.chips else need.milli
             fitting = [(one, at) for at, one in enumerate(after) if one >= least]
             held = held and bool(fitting)
             if fitting:
                 after[min(fitting)[1]] -= least
+                on_chip = after[min(fitting)[1]]
         if not held:
             continue
-        before = fragment(cpu, mem, shares, left, typical)
+        cpu_left, mem_left = cpu - need.cpu * tasks, mem - need.mem * tasks
+        rise = -spoiled(cpu, mem, left, typical)
         if need.exclusive:
-            then = sum(after) * sum(count for _, count in typical)
+            rise += 5 * fragments.UNIT * sum(after)
+            rise += 3 * sum(int(typical.wastes[one]) for one in after if one < 1_000)
+            rise += sum(kind[fragments.KIND_WEIGHT] for kind in typical.kinds.tolist()) * sum(after)
         else:
-            cpu_left, mem_left = cpu - need.cpu * tasks, mem - need.mem * tasks
-            then = fragment(cpu_left, mem_left, shares + 1, after, typical)
-        used = [one for one in left if one < 1000]
-        step = max(min(cpu * 16 // columns.cpu_total, 16), 0)
-        tight: tuple[int, ...] = (1, left.count(1000), step)
-        if need.milli and not need.chips and max(used, default=0) >= need.milli:
-            tight = (0, max(used) * 16 // 1000, 0)
-        key = (then - before, tight, row)
+            rise += spoiled(cpu_left, mem_left, after, typical)
+        tight = on_chip + min(cpu_left, columns.cpu_total) * 1_000 // columns.cpu_total
+        key = (rise, tight, row)
         best = key if best is None or key < best else best
     return best[2] if best is not None else -1
 
@@ -85,29 +87,30 @@ NEEDS = [
 ]  # fmt: skip
 
 
-class Given(Typical):
-    """What a test says is typical."""
-
-    def __init__(self, kinds: list[tuple[Need, int]]) -> None:
-        self._given = kinds
-
-    def on(self, columns: PoolColumns) -> Any:
-        needs = np.zeros((len(self._given), layout.NEED_PLACES), np.int64)
-        for row, (need, _) in zip(needs, self._given, strict=True):
-            row[:4] = need.cpu, need.mem, need.chips, need.milli
-            row[layout.NEED_EXCLUSIVE] = need.exclusive
-        return needs, np.array([count for _, count in self._given], np.int64)
+def given(rng: Random, cpu_total: int) -> Typical:
+    """Something typical."""
+    sizes = {size: rng.randint(1, 9) for size in rng.sample([100, 250, 333, 500, 750], 3)}
+    kinds = [
+        (rng.randint(0, 9_000), rng.randint(0, 9_000), rng.choice([2, 4]), rng.randint(0, 300))
+        for _ in range(rng.randint(0, 3))
+    ]
+    rates = (rng.randint(1, fragments.ONE), rng.randint(1, fragments.ONE))
+    return Typical(
+        np.array(rates, np.int64), wastes_of(sizes),
+        np.array(kinds, np.int64).reshape(len(kinds), fragments.KIND_PLACES),
+        np.array([(0, cpu_total)], np.int64),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_chosen_node_is_the_one_that_a_look_at_all_of_them_gives(seed: int) -> None:
     rng = Random(seed)
     world = World().pool("bj/gpu", nodes=rng.randint(1, 7), cpu=16, mem_gib=32, chips=4)
-    columns = world.state.snapshot(0).supply.pools[PoolId("bj/gpu")].copy()
-    typical = [(need, rng.randint(1, 50)) for need in rng.sample(NEEDS, rng.randint(0, 5))]
-    typical = [(need, count) for need, count in typical if need.milli]
-    index = FragmentIndex(columns, Given(typical))
-    added = AddedShares(len(columns.caps))
+    columns = world.state.snapshot(0).supply.pools[PoolId("bj/gpu")]
+    typical, added = given(rng, columns.cpu_total), AddedShares(len(columns.caps))
+    ground = Ground(Arena([columns]))
+    columns = ground.copy_of(columns)
+    index = FragmentIndex(columns, Fragments(ground, added, lambda: typical), ground)
     for _ in range(30):
         need, tasks = rng.choice(NEEDS), rng.choice([1, 1, 2])
         wanted = chosen(columns, need, tasks, typical)
@@ -117,9 +120,20 @@ def test_the_chosen_node_is_the_one_that_a_look_at_all_of_them_gives(seed: int) 
             index.place(vector_for(need, tasks, 4, columns), [(row, tasks)], added, 0, 0)
 
 
+def test_many_needs_share_the_slots_of_a_table_that_is_as_large_as_it_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hutong.scheduler.fragment._CELLS_MAX", 1)
+    monkeypatch.setattr("hutong.scheduler.fragment._SLOTS_FIRST", 2)
+    test_the_chosen_node_is_the_one_that_a_look_at_all_of_them_gives(7)
+    monkeypatch.setattr("hutong.scheduler.fragment._CELLS_MAX", 35)
+    test_the_chosen_node_is_the_one_that_a_look_at_all_of_them_gives(8)
+    assert len(NEEDS) > 5
+
+
 def test_a_half_chip_goes_where_pairs_of_chips_stay_usable() -> None:
-    """Tightest takes the node with one chip left; with pairs typical it would be the same, but of
-    two nodes with three and two free chips it is the one with three that loses nothing."""
+    """Tightest takes the node with two chips left; with pairs typical it is the one with three that
+    loses nothing by it."""
     for name, node in (("easy", "bj/gpu-1"), ("fragmentation", "bj/gpu-0")):
         world = World(name).pool("bj/gpu", nodes=2, chips=4)
         world.runs("bj/gpu-0", chips=1)
@@ -141,37 +155,59 @@ def test_cpu_work_keeps_off_nodes_whose_chips_would_be_stranded() -> None:
     assert list(nodes_of(plan.placements[0])) == ["bj/gpu-1"]
 
 
-def test_without_anything_typical_the_tightest_node_is_taken() -> None:
-    world = World("fragmentation").pool("bj/gpu", nodes=3, chips=4)
-    world.runs("bj/gpu-1", cpu=4)
+def test_without_chips_the_node_with_the_least_cpu_left_is_taken() -> None:
+    world = World("fragmentation").pool("bj/cpu", nodes=3, cpu=16)
+    world.runs("bj/cpu-1", cpu=4)
     world.job(cpu=1)
-    assert list(nodes_of(world.step().placements[0])) == ["bj/gpu-1"]
+    assert list(nodes_of(world.step().placements[0])) == ["bj/cpu-1"]
 
 
-def test_what_is_typical_is_what_waits_and_runs_on_the_pool_each_task_counted() -> None:
-    world = World(PROFILE).pool("bj/gpu", nodes=2, chips=8).pool("tj/gpu", chips=8, model=H100)
-    world.runs("bj/gpu-0", chips=2, tasks=3, cpu=1)
-    world.job(chips(1), tasks=4, array=ArraySpec(2))
-    world.job(chips(0.5, H100))
-    world.job(cpu=4)
-    snapshot = world.state.snapshot(world.now_ms)
-    typical = Typical(snapshot, PROFILE)
-    found = {}
-    for columns in snapshot.supply.order:
-        needs, counts = typical.on(columns)
-        milli = needs[:, layout.NEED_MILLI].tolist()
-        found[columns.pool.id] = dict(zip(milli, counts.tolist(), strict=True))
-    assert found == {"bj/gpu": {1000: 8, 2000: 3}, "tj/gpu": {500: 1}}
+def test_pools_that_are_alike_to_a_job_compete_by_what_would_be_spoiled() -> None:
+    """The tightest rule takes the first pool, this one the gap of a half on the other."""
+    for name, node in (("easy", "bj/a-0"), ("fragmentation", "tj/b-0")):
+        world = World(name).pool("bj/a", chips=4).pool("tj/b", chips=4)
+        world.runs("tj/b-0", chips=0.5)
+        world.job(chips(0.5))
+        assert list(nodes_of(world.step().placements[0])) == [node]
 
 
-def test_only_the_most_frequent_tasks_are_typical() -> None:
-    world = World(PROFILE).pool("bj/gpu", nodes=2, chips=8)
-    for at in range(40):
-        world.job(chips(1), cpu=1 + at, array=ArraySpec(1 + at))
-    snapshot = world.state.snapshot(world.now_ms)
-    needs, counts = Typical(snapshot, PROFILE).on(snapshot.supply.order[0])
-    assert len(needs) == TYPICAL_MAX
-    assert counts.tolist() == list(range(40, 40 - TYPICAL_MAX, -1))
+def test_a_cheaper_pool_is_taken_whatever_that_spoils() -> None:
+    world = World("fragmentation").pool("bj/a", chips=4, price=price(1))
+    world.pool("tj/b", chips=4, price=price(2))
+    world.runs("tj/b-0", chips=0.5)
+    world.job(chips(0.5), objective=Objective.COST)
+    assert placed(world.step()) == [("j2", "bj/a")]
+
+
+def test_chips_that_others_have_no_choice_but_to_use_are_kept_for_them() -> None:
+    world = World("fragmentation").pool("bj/h", chips=4, model=H100)
+    world.pool("tj/n", chips=4, model=ASCEND)
+    anywhere = world.job(chips(1, "any"))
+    bound = [world.job(chips(1, H100)) for _ in range(4)]
+    plan = world.step()
+    assert placed(plan) == [(anywhere, "tj/n"), *[(job, "bj/h") for job in bound]]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_jobs_that_are_asked_about_one_by_one_go_where_a_flow_puts_them(seed: int) -> None:
+    """A tenant with a quota is one whose jobs the flow leaves to the cycle."""
+    plans = []
+    for quota in (None, 10**6):
+        rng = Random(seed)
+        world = World("fragmentation").tenant(
+            "t", **({"accelerator_milli": quota} if quota else {})
+        )
+        for at in range(3):
+            world.pool(
+                f"bj/p{at}", nodes=3, cpu=16 * (at + 1), chips=4, model=(H100, ASCEND)[at % 2]
+            )
+        for _ in range(40):
+            model = rng.choice(["any", "any", H100])
+            need = chips(rng.choice([0.25, 0.3, 0.5, 1, 2]), model)
+            world.job(need, cpu=rng.choice([1, 2, 4]), tenant="t")
+        plans.append([(p.job, p.nodes) for p in world.step().placements])
+    assert plans[0] == plans[1]
+    assert len(plans[0]) > 20
 
 
 def test_neighbours_count_under_it_too() -> None:

@@ -13,10 +13,14 @@ from hutong.model.resources import Amount
 from hutong.model.supply import Node, NodeCondition, Pool
 from hutong.scheduler import kernels
 from hutong.scheduler.added import AddedShares
+from hutong.scheduler.arena import Arena, Ground
 from hutong.scheduler.columns import Need, PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, Index, pack_rows, vector_for
-from hutong.scheduler.fragment import FragmentIndex, Typical
+from hutong.scheduler.fragment import FragmentIndex, Fragments
 from hutong.scheduler.kernels import layout
+from hutong.scheduler.typical import Typical, wastes_of
+
+Kind = Callable[[PoolColumns, AddedShares], Index]
 
 NEEDS = [
     need_of(cpu, mem, milli, exclusive=alone)
@@ -27,21 +31,6 @@ NEEDS = [
     ]
 ]  # fmt: skip
 CONDITIONS = [*[NodeCondition.READY] * 6, NodeCondition.DRAINING, NodeCondition.DOWN]
-
-
-class Same(Typical):
-    """Three kinds of tasks."""
-
-    def __init__(self) -> None:
-        pass
-
-    def on(self, columns: PoolColumns) -> Any:
-        del columns
-        needs = np.zeros((3, layout.NEED_PLACES), np.int64)
-        for row, need in zip(needs, (NEEDS[2], NEEDS[4], NEEDS[7]), strict=True):
-            row[:4] = need.cpu, need.mem, need.chips, need.milli
-            row[layout.NEED_EXCLUSIVE] = need.exclusive
-        return needs, np.array([3, 5, 1], np.int64)
 
 
 @pytest.fixture(autouse=True)
@@ -69,13 +58,15 @@ def vector(rng: Random, columns: PoolColumns, need: Need) -> Any:
     return vector_for(need, rng.choice([1, 1, 2, 3, 9]), rng.choice([1, 2, 8]), columns)
 
 
-def history(seed: int, kind: Callable[[PoolColumns], Index]) -> list[Any]:
+def history(seed: int, kind: Kind) -> list[Any]:
     """All that the kernels in use say in a random history of one pool."""
     rng = Random(seed)
     columns = pool(rng)
     for _ in range(rng.randint(0, 30)):
         columns.take(rng.randrange(len(columns.ids)), rng.choice(NEEDS), rng.choice([1, 1, 2]))
-    index, added = kind(columns), AddedShares(len(columns.caps))
+    added = AddedShares(len(columns.caps))
+    index = kind(columns, added)
+    columns = index.columns
     said: list[Any] = []
     for _ in range(25):
         need = rng.choice(NEEDS)
@@ -103,14 +94,24 @@ def history(seed: int, kind: Callable[[PoolColumns], Index]) -> list[Any]:
     return [*said, added.table.tolist(), added.chips.tolist()]
 
 
-def by_fragments(columns: PoolColumns) -> Index:
-    return FragmentIndex(columns, Same())
+def tightest(columns: PoolColumns, added: AddedShares) -> Index:
+    del added
+    return Index(columns)
 
 
-@pytest.mark.parametrize("kind", [Index, by_fragments], ids=["tightest", "fragments"])
-def test_compiled_kernels_say_and_write_what_plain_ones_do(
-    kind: Callable[[PoolColumns], Index],
-) -> None:
+def by_fragments(columns: PoolColumns, added: AddedShares) -> Index:
+    several = [(NEEDS[4].cpu, NEEDS[4].mem, 2, 300), (NEEDS[7].cpu, NEEDS[7].mem, 4, 90)]
+    typical = Typical(
+        np.array((70_000, 900_000), np.int64), wastes_of({250: 3, 400: 5}),
+        np.array(several, np.int64), np.array([(17, columns.cpu_total)], np.int64),
+    )  # fmt: skip
+    ground = Ground(Arena([columns]))
+    spoiled = Fragments(ground, added, lambda: typical)
+    return FragmentIndex(ground.copy_of(columns), spoiled, ground)
+
+
+@pytest.mark.parametrize("kind", [tightest, by_fragments])
+def test_compiled_kernels_say_and_write_what_plain_ones_do(kind: Kind) -> None:
     assert not kernels.is_loaded()
     seeds = range(80)
     plain = [history(seed, kind) for seed in seeds]

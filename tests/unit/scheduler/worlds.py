@@ -23,6 +23,7 @@ from hutong.scheduler.preview import preview
 from hutong.scheduler.profile import PROFILES, Profile
 from hutong.scheduler.records import Resumption
 from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState, SiteStatus
+from hutong.scheduler.wanted import models_of
 
 A100 = "A100-80GB"
 H100 = "H100-80GB"
@@ -226,6 +227,7 @@ class World:
         needs = Amount(spec.needs.cpu_milli, spec.needs.memory_mib, chips_milli)
         fields.setdefault("expected_end_ms", self.now_ms + HOUR_MS)
         fields.setdefault("contends", spec if spec.preemptible else None)
+        fields.setdefault("models", models_of(spec.needs.accelerators))
         self.live[attempt] = RunningAttempt(
             attempt, job, seq, spec.tenant, spec.priority, SiteId(pool.partition("/")[0]),
             PoolId(pool), nodes, needs, self.now_ms, preemptible=spec.preemptible,

@@ -9,6 +9,7 @@ options side by side in `options`, best first. `out` gets a row a placement, who
 of `placed` and `freed`. `rows`, `tasks`, `sums` and `shares` are work space.
 """
 
+from hutong.scheduler.kernels.fragments import ASKS, NONE, Tables, choose
 from hutong.scheduler.kernels.gangs import pack, spread
 from hutong.scheduler.kernels.layout import (
     ADDED_BASIS,
@@ -27,6 +28,7 @@ from hutong.scheduler.kernels.layout import (
     OPTION_BASIS,
     OPTION_CPU,
     OPTION_FITS,
+    OPTION_GROUP,
     OPTION_LASTING,
     OPTION_MEM,
     OPTION_NODES,
@@ -164,10 +166,11 @@ def flow(
     options: Ints, tallies: Floats, up: Ints, per: Floats, pools: Ints,
     all_nodes: Ints, all_chips: Small, all_where: Codes, all_count: Codes, all_codes: Ints,
     all_rooms: Codes, all_members: Ints, all_starts: Ints, rows: Ints, tasks: Ints, sums: Ints,
-    shares: Ints, placed: Ints, freed: Small, out: Ints, anywhere: Mask,
+    shares: Ints, placed: Ints, freed: Small, out: Ints, anywhere: Mask, tables: Tables,
 ) -> int:  # fmt: skip
     """Go on until a stop; says why. `state` names the cursor and keeps the counts."""
     cursors = state[STATE_CURSORS]
+    by_fragments = tables[4].shape[0] > 0
     while True:
         if state[STATE_RENEW]:
             state[STATE_RENEW] = 0
@@ -193,10 +196,21 @@ def flow(
         first, count_options = shapes[shape, SHAPE_FIRST], shapes[shape, SHAPE_COUNT]
         found = 0
         best = -1
+        group, choice = -1, NONE
         for number in range(first, first + count_options):
             option = options[number]
-            if option[OPTION_OUT]:
+            if option[OPTION_OUT] or (choice >= 0 and choice != number):
                 continue
+            if by_fragments and choice < 0 and option[OPTION_GROUP] != group:
+                group = option[OPTION_GROUP]
+                choice = choose(
+                    options, number, first + count_options, pools, all_nodes, all_chips,
+                    all_where, placed, state[STATE_ADDED], tables, anywhere, shares,
+                )  # fmt: skip
+                if choice == ASKS:
+                    return STOP_ASK
+                if choice > number:
+                    continue
             pool = pools[option[OPTION_POOL]]
             if pool[POOL_ASK]:
                 return STOP_ASK
@@ -226,10 +240,12 @@ def flow(
             length = levels * (domains + 1)
             starts = all_starts[base : base + length].reshape((levels, domains + 1))
             space = sums[:length].reshape((levels, domains + 1))
-            found = find(
-                node, chips, where, count, codes, rooms, members, starts, option, anywhere,
-                rows, tasks, space, shares,
-            )  # fmt: skip
+            found = 1
+            if choice < 0:
+                found = find(
+                    node, chips, where, count, codes, rooms, members, starts, option, anywhere,
+                    rows, tasks, space, shares,
+                )  # fmt: skip
             if found == 0:
                 option[OPTION_OUT] = 1
                 option[OPTION_LASTING] = pool[POOL_PLACED] == 0

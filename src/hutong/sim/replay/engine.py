@@ -371,7 +371,7 @@ class Replay:
                 accelerator=placement.accelerator, end_basis=placement.end_basis,
                 rate_microcny_per_hour=placement.rate_microcny_per_hour, grace_ms=spec.grace_ms,
                 running_ms=self.now_ms if at_once else 0, checkpoint_ms=spec.checkpoint_ms,
-                inputs=spec.inputs, contends=spec if self._rounds else None,
+                inputs=spec.inputs, models=told.models, contends=spec if self._rounds else None,
                 speed_milli=placement.speed_milli, served_ms=job.served_ms,
                 done_ms=self._done_ms(job),
             )

@@ -14,6 +14,7 @@ from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.scheduler.shapes import WHOLE_MILLI, shape_of
 from hutong.scheduler.state import SchedulerState
+from hutong.scheduler.wanted import models_of
 from hutong.sim.setup import Mode
 from hutong.sim.workload import TraceJob
 from hutong.sim.world import World
@@ -35,8 +36,8 @@ class Told:
     run it, `best_milli` is the highest speed on any.
     """
 
-    __slots__ = ("amounts", "best", "chips_milli", "cpu_milli", "fits", "memory_mib", "ratios",
-                 "spec")  # fmt: skip
+    __slots__ = ("amounts", "best", "chips_milli", "cpu_milli", "fits", "memory_mib", "models",
+                 "ratios", "spec")  # fmt: skip
 
     def __init__(self, spec: JobSpec, fits: "Fits") -> None:
         self.spec = spec
@@ -48,6 +49,7 @@ class Told:
         self.chips_milli = first * spec.tasks
         self.cpu_milli = needs.cpu_milli * spec.tasks
         self.memory_mib = needs.memory_mib * spec.tasks
+        self.models = models_of(needs.accelerators)
         self.amounts: dict[int, Amount] = {}
 
     def amount(self, accelerator_milli: int) -> Amount:
