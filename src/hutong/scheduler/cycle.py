@@ -63,9 +63,11 @@ DEFERRALS = 64
 def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
     """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
     cycle = Cycle(snapshot, profile)
+    alone = False
     if profile.round_ms > 0 and profile.order in INDEXES:
-        run_round(cycle, snapshot.rounds)
-    cycle.run()
+        alone = run_round(cycle, snapshot.rounds)
+    if not alone or snapshot.resuming or snapshot.supply.resizable:
+        cycle.run()
     snapshot.demand.passed_over = cycle.passed_over()
     plan = cycle.plan()
     cycle.board.leave()

@@ -34,10 +34,13 @@ class RoundMemory:
         if attempt.contends is not None and not attempt.groups and attempt.parts == 1:
             self.begun[attempt.attempt] = running
 
-    def admit(self) -> None:
-        """Have those who began since the last round compete."""
+    def admit(self, default_run_ms: int) -> None:
+        """Have those who began since the last round compete.
+
+        Who says nothing of his run time is thought to run so long.
+        """
         for name, running in self.begun.items():
-            contest = Contest(running)
+            contest = Contest(running, default_run_ms)
             if is_governed(contest.shape):
                 self.contests[name] = self.fresh[name] = contest
         self.begun.clear()

@@ -17,6 +17,7 @@ more than a restart. Tenants come first as far as they have guarantees (see `rig
 Where all who wait fit in what is free and nobody could move up, nothing is played through.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -24,17 +25,24 @@ from typing import TYPE_CHECKING
 from hutong.model.classes import rank_of
 from hutong.scheduler.calendar import BookedHold
 from hutong.scheduler.fit import Share
-from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option
 from hutong.scheduler.plan import Preemption
 from hutong.scheduler.preempt.loss import lost_ms
-from hutong.scheduler.rounds.contest import Contest, Waiter, is_governed, like_of, weight_of
+from hutong.scheduler.rounds.contest import (
+    Contest,
+    Seat,
+    Waiter,
+    is_governed,
+    like_of,
+    seat_of,
+    weight_of,
+)
 from hutong.scheduler.rounds.index import las_index, left_ms, next_queue_ms, next_step_ms
 from hutong.scheduler.rounds.learn import Like
 from hutong.scheduler.rounds.memory import RoundMemory
 from hutong.scheduler.rounds.play import Play
 from hutong.scheduler.rounds.rights import Rights, Turn, first
-from hutong.scheduler.rounds.room import PoolRoom
+from hutong.scheduler.rounds.room import Holders, PoolRoom
 from hutong.scheduler.rounds.steps import step_of
 
 if TYPE_CHECKING:
@@ -50,9 +58,14 @@ SOON_MS = 1_000
 """Rounds for time's sake alone are at least so far apart."""
 
 
-def run_round(cycle: "Cycle", memory: RoundMemory) -> None:
-    """Start and stop whom a round says, and leave none of those it governs to the cycle."""
-    Round(cycle, memory).run()
+def run_round(cycle: "Cycle", memory: RoundMemory) -> bool:
+    """Start and stop whom a round says, and leave none of those it governs to the cycle.
+
+    Says whether that leaves nobody.
+    """
+    governing = Round(cycle, memory)
+    governing.run()
+    return governing.governs_all
 
 
 class Round:
@@ -64,14 +77,17 @@ class Round:
         self._profile = cycle.profile
         self._now_ms = cycle.now_ms
         self._rooms: dict[int, PoolRoom] = {}
+        self._held: dict[int, list[tuple[int, Contest, Seat]]] = {}
+        self._leaving: dict[int, list[Seat]] = {}
         self._governed: dict[int, bool] = {}
         self._ranks: dict[str, int] = {}
         self._next_ms = 0
+        self.governs_all = True
 
     def run(self) -> None:
         """See `run_round`."""
         cycle, memory = self._cycle, self._memory
-        memory.admit()
+        memory.admit(self._profile.default_run_ms)
         turns = [self._turn_of_waiter(waiter) for waiter in self._waiting()]
         cycle.pass_shapes([number for number, yes in self._governed.items() if yes])
         self._look_up()
@@ -95,7 +111,9 @@ class Round:
                 known = governed.get(entry.shape)
                 if known is None:
                     known = governed[entry.shape] = is_governed(shapes.at[entry.shape])
-                if known and taken < HEADS:
+                if not known:
+                    self.governs_all = False
+                elif taken < HEADS:
                     taken += 1
                     group = queue.group(entry.shape, shapes.at[entry.shape])
                     yield Waiter(entry, group, min(entry.available, ELEMENTS))
@@ -122,6 +140,7 @@ class Round:
             memory.upward.clear()
         least = 1000 + self._profile.round_gain_milli
         for name, contest in memory.fresh.items():
+            contest.locate()
             cycle.board.gate.let(contest.attempt.tenant)
             own, slowest = contest.attempt.pool, contest.speed_milli * least
             contest.better = [
@@ -146,9 +165,8 @@ class Round:
 
     def _index_running(self, contest: Contest) -> float:
         worked = contest.worked_ms(self._now_ms)
-        estimate = contest.shape.run_ms(1000, self._profile.default_run_ms)
         served = contest.served_ms + worked
-        return self._index(contest.like, served, left_ms(estimate, worked, served))
+        return self._index(contest.like, served, left_ms(contest.work_ms, worked, served))
 
     def _index(self, like: Like, served_ms: int, left: int) -> float:
         """The index of a job: a time, times its chips."""
@@ -175,22 +193,24 @@ class Round:
 
     # Room
 
-    def _options(self, waiter: Waiter) -> tuple[Look, Sequence[Option]]:
+    def _options(self, waiter: Waiter) -> Sequence[Option]:
         """Where a waiting job could go as far as quotas allow, the best first."""
         cycle, entity = self._cycle, waiter.group.entity
         cycle.board.gate.let(entity.id)
-        look = cycle.look(waiter.group.shape)
-        options: Sequence[Option] = look.match.available
+        options: Sequence[Option] = cycle.look(waiter.group.shape).match.available
         if entity.limits:
             over = cycle.ledger.over_quota
             options = [option for option in options if not over(entity, option.claim)]
-        return look, options
+        return options
 
     def _room(self, index: int) -> PoolRoom:
         room = self._rooms.get(index)
         if room is None:
             columns = self._cycle.snapshot.supply.order[index]
-            room = self._rooms[index] = PoolRoom(columns)
+            holders = Holders(self._held.get(index, ()))
+            room = self._rooms[index] = PoolRoom(columns, holders)
+            for seat in self._leaving.get(index, ()):
+                room.free(seat)
             for hold in self._cycle.board.lane(columns).holds:
                 if isinstance(hold, BookedHold):
                     room.close(hold.rows)
@@ -211,7 +231,7 @@ class Round:
         for turn in turns:
             waiter = turn.who
             assert isinstance(waiter, Waiter)
-            _, options = self._options(waiter)
+            options = self._options(waiter)
             tasks = waiter.group.shape.tasks
             for _ in range(waiter.elements):
                 for option in options:
@@ -220,7 +240,7 @@ class Round:
                     room = self._room(option.columns.index)
                     shares = room.seats_now(option.need, tasks)
                     if shares:
-                        room.take(option.need, shares, held=False)
+                        room.take(option.need, shares)
                         found.append((waiter, option, shares))
                         break
                 else:
@@ -232,64 +252,97 @@ class Round:
     # Playing it through
 
     def _play(self, waiting: Sequence[Turn]) -> None:
-        play = Play(self._room, self._profile.restart_ms, self._start)
-        running = self._turns_of_running(play)
-        play.go(self._in_order(running, waiting), lambda waiter: self._options(waiter)[1])
+        profile, now_ms = self._profile, self._now_ms
+        running = self._turns_of_running()
+        staying, wanting = self._in_order(running, waiting)
+        values = {}
+        for position, turn in enumerate(staying):
+            contest = turn.who
+            assert isinstance(contest, Contest)
+            values[contest] = turn.value
+            for seat in contest.seats:
+                self._held.setdefault(seat.pool, []).append((position, contest, seat))
+        self._note_leaving()
+        orders = [turn.order for turn in staying]
+        turns = [(bisect_left(orders, turn.order), turn) for turn in wanting]
+        play = Play(self._room, profile.restart_ms, values, self._start)
+        play.go(turns, self._options)
         for contest, job in play.stops.items():
-            held = contest.running.held
-            lost = lost_ms(contest.attempt, self._now_ms) * held.accelerator_milli
+            lost = lost_ms(contest.attempt, now_ms) * contest.running.held.accelerator_milli
             self._cycle.preemptions.append(Preemption(contest.attempt.attempt, job, lost))
-        if play.blocked and self._profile.order != "srpt":
-            for contest in play.kept:
-                self._come_back(self._now_ms + self._until_next_step(contest))
+        if play.blocked and profile.order != "srpt":
+            for contest in values:
+                if contest not in play.stops:
+                    self._come_back(now_ms + self._until_next_step(contest))
 
-    def _turns_of_running(self, play: Play) -> list[Turn]:
+    def _turns_of_running(self) -> list[Turn]:
         """Those who may be stopped: their turns as ones who run, and as ones who would move."""
-        profile = self._profile
+        profile, now_ms = self._profile, self._now_ms
         stays = 1000 / (1000 + profile.round_gain_milli)
-        for running in self._cycle.snapshot.supply.stopping.values():
-            play.free(running.shares)
         turns = []
         for contest in self._memory.contests.values():
-            if contest.running.stopping or not contest.is_accounted:
+            contest.refresh()
+            if contest.running.stopping or not contest.seats:
                 continue
-            movable_ms = contest.movable_ms(profile.round_ms)
-            if movable_ms > self._now_ms:
+            movable_ms = max(contest.free_ms, contest.began_ms + profile.round_ms)
+            if movable_ms > now_ms:
                 self._come_back(movable_ms)
                 continue
-            play.free(contest.running.shares)
             attempt = contest.attempt
-            index, rank = self._index_running(contest), self._rank(attempt.priority)
-            held = index * stays
+            value, rank = self._index_running(contest), self._rank(attempt.priority)
+            held = value * stays
             turns.append(Turn((1, 0, rank, held, 0, attempt.seq), held, contest))
             if contest.better:
-                again = index + profile.restart_ms * contest.chips
+                again = value + profile.restart_ms * contest.chips
                 order = (1, 0, rank, again, 1, attempt.seq)
-                turns.append(Turn(order, index, contest, moves=True))
+                turns.append(Turn(order, value, contest, moves=True))
         return turns
 
-    def _in_order(self, running: Sequence[Turn], waiting: Sequence[Turn]) -> Sequence[Turn]:
-        """All turns in order, those with rights first."""
+    def _note_leaving(self) -> None:
+        """What stops already counts as room."""
+        for running in self._cycle.snapshot.supply.stopping.values():
+            for share in running.shares:
+                if share.columns is not None:
+                    seat = seat_of(share.columns.index, share.row, share.need, share.node.tasks)
+                    self._leaving.setdefault(seat.pool, []).append(seat)
+
+    def _in_order(
+        self, running: list[Turn], waiting: Sequence[Turn]
+    ) -> tuple[list[Turn], list[Turn]]:
+        """Those who stay where they are and those who want a seat, in order, rights first."""
         snapshot = self._cycle.snapshot
-        turns = sorted([*running, *waiting], key=itemgetter(0))
-        if not any(rule.guaranteed for e in snapshot.tenants.by_id.values() for rule in e.rules):
-            return turns
-        competing = [turn.who for turn in running if isinstance(turn.who, Contest)]
-        rights = Rights(snapshot.tenants, self._cycle.ledger, [*dict.fromkeys(competing)])
+        tenants = snapshot.tenants
+        if any(rule.guaranteed for e in tenants.by_id.values() for rule in e.rules):
+            return self._with_rights(running, waiting)
+        staying = [turn for turn in running if not turn.moves]
+        staying.sort(key=itemgetter(0))
+        wanting = [*waiting, *[turn for turn in running if turn.moves]]
+        wanting.sort(key=itemgetter(0))
+        return staying, wanting
+
+    def _with_rights(
+        self, running: list[Turn], waiting: Sequence[Turn]
+    ) -> tuple[list[Turn], list[Turn]]:
+        """The same where tenants have guarantees."""
+        competing = [t.who for t in running if isinstance(t.who, Contest) and not t.moves]
+        rights = Rights(self._cycle.snapshot.tenants, self._cycle.ledger, competing)
         entitled: dict[Contest, bool] = {}
-        found = []
-        for turn in turns:
+        staying: list[Turn] = []
+        wanting: list[Turn] = []
+        for turn in sorted([*running, *waiting], key=itemgetter(0)):
             who = turn.who
             if isinstance(who, Contest):
                 if who not in entitled:
                     entitled[who] = rights.has(who, None)
                 has = entitled[who]
             else:
-                options = self._options(who)[1]
+                options = self._options(who)
                 has = rights.has(who, options[0] if options else None)
-            found.append(first(turn) if has else turn)
-        found.sort(key=itemgetter(0))
-        return found
+            kept = isinstance(who, Contest) and not turn.moves
+            (staying if kept else wanting).append(first(turn) if has else turn)
+        staying.sort(key=itemgetter(0))
+        wanting.sort(key=itemgetter(0))
+        return staying, wanting
 
     def _until_next_step(self, contest: Contest) -> int:
         """When its index changes next, if it runs on."""
