@@ -72,7 +72,7 @@ def optimum(curves: Floats, jobs: CarbonJobs, mean_wait_h: float) -> CarbonOptim
     low, high = 1e-6, 1e6
     for _ in range(_STEPS):
         middle = (low * high) ** 0.5
-        waited, carbon = fast(_pick)(sums, least, *jobs, middle, float(LONGEST_WAIT_HOURS))
+        waited, carbon = fast(_pick)(sums, least, *jobs, middle)
         bound = max(bound, carbon + middle * (waited - mean_wait_h * count))
         if waited > mean_wait_h * count:
             low = middle
@@ -84,9 +84,8 @@ def optimum(curves: Floats, jobs: CarbonJobs, mean_wait_h: float) -> CarbonOptim
 
 
 def _pick(
-    sums: Floats, least: float, submit: Floats, length: Floats, power: Floats, price: float,
-    most: float,
-) -> tuple[float, float]:  # fmt: skip
+    sums: Floats, least: float, submit: Floats, length: Floats, power: Floats, price: float
+) -> tuple[float, float]:
     """The sums of waits and of carbon where each job picks for itself."""
     zones = len(sums)
     waited, carbon = 0.0, 0.0
@@ -97,7 +96,7 @@ def _pick(
         wait = 0.0
         hour = np.floor(begin) + 1
         end = np.floor(begin + span) + 1 - span
-        while wait <= most and best - floor > price * wait:
+        while wait <= LONGEST_WAIT_HOURS and best - floor > price * wait:
             for zone in range(zones):
                 a, b = begin + wait, begin + wait + span
                 i, j = int(a), int(b)

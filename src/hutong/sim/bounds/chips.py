@@ -34,7 +34,7 @@ JOBS_MOST = 5_000
 """More jobs than this are not put to the solver."""
 
 _INTERVALS = 240
-_TERMS_MOST = 250_000
+_TERMS_MOST = 100_000
 _OPTIONS: dict[str, str | int | bool] = {
     "output_flag": False, "threads": 1, "solver": "ipm", "run_crossover": "off",
 }  # fmt: skip
