@@ -82,10 +82,13 @@ def _stranded(columns: PoolColumns) -> int:
     chips = int(columns.caps.sum(dtype=np.int64))
     if not chips or not (columns.cpu_total or columns.mem_total):
         return 0
-    free = columns.chips.sum(axis=1, dtype=np.int64)
-    usable = free.copy()
+    # A product is many times faster than a sum over so few columns, and exact below 2**24.
+    by_row = columns.chips.astype(np.float32) @ np.ones(len(columns.caps), np.float32)
+    rows = np.flatnonzero((by_row > 0) & columns.ready)
+    free = by_row[rows].astype(np.int64)
+    usable = free
     if columns.cpu_total > 0:
-        usable = np.minimum(usable, columns.free_cpu.clip(0) * chips // columns.cpu_total)
+        usable = np.minimum(usable, columns.free_cpu[rows].clip(0) * chips // columns.cpu_total)
     if columns.mem_total > 0:
-        usable = np.minimum(usable, columns.free_mem.clip(0) * chips // columns.mem_total)
-    return int((free - usable)[columns.ready].sum())
+        usable = np.minimum(usable, columns.free_mem[rows].clip(0) * chips // columns.mem_total)
+    return int((free - usable).sum())

@@ -54,15 +54,12 @@ class Rows:
     def numbers(self) -> dict[str, Ints]:
         """The columns of numbers."""
         table = self._table()
-        return {name: np.ascontiguousarray(table[name]) for name in NUMBERS}
+        return {name: table[name].copy() for name in NUMBERS}
 
     def labels(self) -> dict[str, Label]:
         """The columns of text."""
         table = self._table()
-        return {
-            name: Label(np.ascontiguousarray(table[name]), tuple(self.words[name].codes))
-            for name in LABELS
-        }
+        return {name: Label(table[name].copy(), tuple(self.words[name].codes)) for name in LABELS}
 
     def end_ms(self, number: int) -> int:
         """When a job ended, as its row has it."""

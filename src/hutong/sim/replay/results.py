@@ -38,6 +38,7 @@ class Results:
         up, down = told.best
         believed_ms = job.believed_ms
         words = self.rows.words
+        tenant, priority, kind, partition = told.codes or self._code(job)
         self.rows.write(
             job.number,
             (
@@ -50,12 +51,20 @@ class Results:
                 trace.deadline_ms, ending,
             ),
             (
-                words["tenant"].code(trace.tenant), words["user"].code(trace.user),
-                words["priority"].code(trace.priority), words["kind"].code(trace.kind),
-                words["partition"].code(trace.partition), words["site"].code(job.site),
-                words["pool"].code(job.pool), words["accelerator"].code(job.accelerator),
+                tenant, words["user"].code(trace.user), priority, kind, partition,
+                words["site"].code(job.site), words["pool"].code(job.pool),
+                words["accelerator"].code(job.accelerator),
             ),
         )  # fmt: skip
+
+    def _code(self, job: SimJob) -> tuple[int, int, int, int]:
+        """The codes of what all jobs of one description have alike."""
+        words, trace = self.rows.words, job.trace
+        codes = job.told.codes = (
+            words["tenant"].code(trace.tenant), words["priority"].code(trace.priority),
+            words["kind"].code(trace.kind), words["partition"].code(trace.partition),
+        )  # fmt: skip
+        return codes
 
     def outcome(
         self, left: Iterable[SimJob], offers: tuple[OfferUse, ...], now_ms: int, *, finished: bool

@@ -33,11 +33,12 @@ class Told:
     """One description: the spec, and what the engine reads off it for each of its jobs.
 
     `chips_milli` is what the gang wants on its first alternative. `fits` says that some pool could
-    run it, `best_milli` is the highest speed on any.
+    run it, `best` is time over work on the fastest. `codes` are those of tenant, class, kind and
+    partition in the rows, once one was written.
     """
 
-    __slots__ = ("amounts", "best", "chips_milli", "cpu_milli", "fits", "memory_mib", "models",
-                 "ratios", "spec")  # fmt: skip
+    __slots__ = ("amounts", "best", "chips_milli", "codes", "cpu_milli", "fits", "memory_mib",
+                 "models", "ratios", "spec")  # fmt: skip
 
     def __init__(self, spec: JobSpec, fits: "Fits") -> None:
         self.spec = spec
@@ -51,6 +52,7 @@ class Told:
         self.memory_mib = needs.memory_mib * spec.tasks
         self.models = models_of(needs.accelerators)
         self.amounts: dict[int, Amount] = {}
+        self.codes: tuple[int, int, int, int] | None = None
 
     def amount(self, accelerator_milli: int) -> Amount:
         """What one task holds with so much of a chip."""
