@@ -98,7 +98,7 @@ def test_saving_changes_nothing_of_a_run(tmp_path: Path) -> None:
     run.run(1_000_000)
     run.outcome()
     run.save(tmp_path / "run")
-    run.run()
+    assert run.run()
     alike(run.outcome(), replay(given))
 
 
