@@ -37,7 +37,7 @@ class Availability:
 
     __slots__ = (
         "_base", "_chips", "_closed", "_columns", "_cpu", "_first", "_fractions", "_key", "_mem",
-        "_outlook", "_shares", "_steps", "_version", "_whole", "place", "row",
+        "_outlook", "_rooms", "_shares", "_steps", "_version", "_whole", "place", "row",
     )  # fmt: skip
 
     def __init__(self, columns: PoolColumns, outlook: Outlook) -> None:
@@ -62,18 +62,27 @@ class Availability:
         self._whole: Ints | None = None
         self._chips: Ints | None = None
         self._steps: dict[tuple[Need, int], Steps] = {}
+        self._rooms: dict[tuple[bool, bool], Room] = {}
 
     def steps(self, need: Need, most: int) -> Steps:
         """How many tasks of a need the rows hold as time passes."""
         known = self._steps.get((need, most))
         if known is None:
             now = capacity(Room(self._columns), need, most)
-            every = np.arange(len(self.row))
-            after = capacity(self._room(self.row, every, every >= 0, need), need, most)
+            after = capacity(self._after_each(need), need, most)
             before = np.empty_like(after)
             before[1:] = after[:-1]
             before[self._first] = now[self.row[self._first]]
             known = self._steps[need, most] = Steps(now, after - before)
+        return known
+
+    def _after_each(self, need: Need) -> Room:
+        """What is free on the row of each end after it, for needs that look at chips alike."""
+        key = bool(need.milli), bool(need.chips)
+        known = self._rooms.get(key)
+        if known is None:
+            every = np.arange(len(self.row))
+            known = self._rooms[key] = self._room(self.row, every, every >= 0, need)
         return known
 
     def is_of(self, columns: PoolColumns) -> bool:

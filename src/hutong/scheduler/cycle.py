@@ -287,6 +287,11 @@ class Cycle:
         return self.profile.placements_count - len(self.placements)
 
     @property
+    def passes_over(self) -> bool:
+        """Whether many shapes fit nowhere, as far as is known."""
+        return self._blocked_looks > 0 or len(self.snapshot.demand.passed_over) > SWEEP_EVERY
+
+    @property
     def may_wait(self) -> bool:
         """Whether a job may do better to wait than to take another than its first option."""
         return self._better is not None and self.blocked.may_hold_any_back()
@@ -312,6 +317,8 @@ class Cycle:
                 self._swept[asked] = False
             self._passed.add_all(self._swept)
             self._swept = None
+            if self._flow is not None:
+                self._flow.passed_more = True
 
     def _sweep(self) -> None:
         """Find out together which shapes fit nowhere, where there are many."""

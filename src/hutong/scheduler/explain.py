@@ -40,7 +40,9 @@ def explain_placement(
     first = chosen.candidate(
         start_ms=now_ms, score=chosen.score, tasks_fitting=tasks, now_ms=now_ms
     )
-    if brief and len(look.options) > 1:
+    if len(look.options) == 1:
+        return OnlyCandidate(), (first,)
+    if brief:
         many = BestOfMany(objective_of(look.shape), len(look.options))
         return many, (first,)
     others = [

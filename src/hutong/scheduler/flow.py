@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 EXPLAINED = 128
 """So many placements of a cycle are compared with the other pools, the first in the order."""
 
-_LOOKED_AT = 16
-"""So many shapes are looked at together, at most: perhaps others turn out to fit nowhere."""
+_LOOKED_AT = 64
+"""So many shapes are looked at together at most, beside the next one."""
 
 _PLACED = 1_024
 """So many placements are made of what one call decided, at most."""
@@ -84,10 +84,15 @@ class Flow:
         self._laid_out: Mask = np.zeros(len(ground.pools), np.bool_)
         self.claims_changed = True
         """Whether something may have been reserved or closed since the last turn."""
+        self.passed_more = False
+        """Whether many shapes are passed over since then."""
 
     def turn(self, order: ClassOrder) -> Cursor | None:
         """Go on to the next job about which the cycle has to decide; None when nothing is left."""
         while True:
+            if self.passed_more:
+                self.passed_more = False
+                order.feed_others(self._passed.array)
             if self.claims_changed:
                 self.claims_changed = False
                 for lane in self._board.lanes():
@@ -178,12 +183,13 @@ class Flow:
                 look.absorb(rows)
 
     def _learn(self, order: ClassOrder) -> None:
-        """Look at the shape of the next job, and at those of others whose turn is near."""
-        numbers = order.near_shapes()
-        known = self._shapes[numbers, layout.SHAPE_STATE] != layout.UNKNOWN
-        known |= self._passed.array[numbers]
-        for number in list(dict.fromkeys(numbers[~known].tolist()))[:_LOOKED_AT]:
-            self._take_up(number)
+        """Look at the shape of the next job, and at others that are near if all seem to fit."""
+        self._take_up(order.next_shape())
+        if not self._cycle.passes_over:
+            numbers = order.shapes_fed()
+            known = self._shapes[numbers, layout.SHAPE_STATE] != layout.UNKNOWN
+            for number in list(dict.fromkeys(numbers[~known].tolist()))[:_LOOKED_AT]:
+                self._take_up(number)
 
     def _take_up(self, number: int) -> None:
         """Look at a shape, and list its options for the kernel if it can go by them."""

@@ -57,9 +57,10 @@ class Ledger:
         self.per: Floats = np.array(
             (self._cpu, self._mem, self._acc, self._per_cpu, self._per_mem, self._per_acc)
         )
-        self.tallies: Floats = np.zeros((16, layout.TALLY_PLACES))
-        self.up: Ints = np.full(16, -1, np.int64)
-        self._count = 0
+        self._tallies: Floats = np.zeros((0, layout.TALLY_PLACES))
+        self._up: Ints = np.zeros(0, np.int64)
+        self._fresh: list[tuple[float, ...]] = []
+        self._fresh_up: list[int] = []
         self._trees: dict[Entity, int] = {}
         self._owns: dict[Entity, int] = {}
         self._charged: dict[TenantId, Entity] = {}
@@ -67,6 +68,18 @@ class Ledger:
         self._asked: dict[tuple[int, Entity], _Asked] = {}
 
     # Shares
+
+    @property
+    def tallies(self) -> Floats:
+        """What is held, used and weighed, a row a tally, as `kernels.layout` has it."""
+        self._write()
+        return self._tallies
+
+    @property
+    def up(self) -> Ints:
+        """The tally above each, -1 for none."""
+        self._write()
+        return self._up
 
     def charge(self, entity: Entity, claim: Claim) -> None:
         """Account one more attempt of a tenant."""
@@ -233,21 +246,19 @@ class Ledger:
 
     def _tally(self, line: Line, used: Averages, weight: int, above: int) -> int:
         """Begin a tally: what one tenant holds, and what its late use adds to its shares."""
-        tally = self._count
-        self._count += 1
-        if tally == len(self.up):
-            self.tallies = np.concatenate([self.tallies, np.zeros_like(self.tallies)])
-            self.up = np.concatenate([self.up, np.full_like(self.up, -1)])
-        remembers = self._half_life_ms > 0
-        self.tallies[tally] = (
-            line.cpu, line.mem, line.acc,
-            used.cpu * self._cpu if remembers else 0.0,
-            used.mem * self._mem if remembers else 0.0,
-            used.acc * self._acc if remembers else 0.0,
-            weight,
-        )  # fmt: skip
-        self.up[tally] = above
-        return tally
+        cpu = mem = acc = 0.0
+        if self._half_life_ms > 0:
+            cpu, mem, acc = used.cpu * self._cpu, used.mem * self._mem, used.acc * self._acc
+        self._fresh.append((line.cpu, line.mem, line.acc, cpu, mem, acc, weight))
+        self._fresh_up.append(above)
+        return len(self._up) + len(self._fresh) - 1
+
+    def _write(self) -> None:
+        """Write the tallies that are new into the table."""
+        if self._fresh:
+            self._tallies = np.concatenate([self._tallies, np.array(self._fresh, np.float64)])
+            self._up = np.concatenate([self._up, np.array(self._fresh_up, np.int64)])
+            self._fresh, self._fresh_up = [], []
 
     def _weighted(self, tally: int) -> float:
         cpu, mem, acc, cpu_used, mem_used, acc_used, weight = self.tallies[tally].tolist()

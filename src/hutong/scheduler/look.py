@@ -118,8 +118,7 @@ class Look:
         for at, (fits, out, lasting) in enumerate(found):
             if out and ((known := fittings[at]) is None or not known.exhausted):
                 fittings[at] = NoRoom(fits, lasting=lasting)
-                if fits > self.fits_count:
-                    self.fits_count = fits
+                self.fits_count = max(self.fits_count, fits)
         self.settle()
 
     def note_out(self, rows: Ints) -> None:

@@ -177,17 +177,14 @@ class Option:
         self, *, start_ms: int, score: int, tasks_fitting: int, now_ms: int = 0
     ) -> Candidate:
         """This option as an explanation shows it."""
+        pool, haul, burden = self.columns.pool, self.haul, self.burden
         return Candidate(
-            pool=self.columns.pool.id, site=self.columns.pool.site, accelerator=self.model,
-            accelerator_milli=self.need.milli, speed_milli=self.speed_milli, start_ms=start_ms,
-            finish_ms=start_ms + self.span_ms if start_ms else 0,
-            rate_microcny_per_hour=self.rate, cost_microcny=self.cost_microcny,
-            score=shown_score(score), tasks_fitting=tasks_fitting,
-            wait_ms=max(start_ms - now_ms, 0) if start_ms and now_ms else 0,
-            transfer_ms=self.haul.transfer_ms, boot_ms=self.boot_ms, run_ms=self.run_ms,
-            egress_microcny=self.haul.egress_microcny,
-            energy_microcny=self.burden.energy_microcny, carbon_g=self.burden.carbon_g,
-            preferred_milli=self.preferred_milli, domestic_milli=self.domestic_milli,
+            pool.id, pool.site, self.model, self.need.milli, self.speed_milli, start_ms,
+            start_ms + self.span_ms if start_ms else 0, self.rate, self.cost_microcny,
+            shown_score(score), tasks_fitting,
+            max(start_ms - now_ms, 0) if start_ms and now_ms else 0,
+            haul.transfer_ms, self.boot_ms, self.run_ms, haul.egress_microcny,
+            burden.energy_microcny, burden.carbon_g, self.preferred_milli, self.domestic_milli,
         )  # fmt: skip
 
     def _score(self, wait_ms: int) -> int:

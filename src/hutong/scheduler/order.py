@@ -30,6 +30,12 @@ from hutong.scheduler.tenants import Entity, Ledger
 _LOOK = 16
 """So many entries are looked at one by one before the rest of a block is looked at together."""
 
+_NEAR = 2_048
+"""So many of the entries fed last are looked at for shapes that nobody looked at yet."""
+
+_MANY = 8
+"""More queues than this feed together, rather than each when its turn comes."""
+
 _FED = 4
 """So many entries a queue feeds first, and each time four times as many up to a block."""
 
@@ -254,26 +260,26 @@ class ClassOrder:
         self._ledger = ledger
         self.feed: Ints = np.zeros((_FED * max(len(cursors), 16), layout.FEED_PLACES), np.int64)
         self.entries: list[Entry] = []
-        fed: list[tuple[Cursor, int, int]] = []
+        self.cursors: list[Cursor] = []
+        fed: list[Entry] = []
+        places: list[tuple[int, int, bool]] = []
         for cursor in cursors:
-            first = len(self.entries)
-            entries = cursor.next_entries(first)
+            entries = cursor.next_entries(len(fed))
             if entries:
-                cursor.number = len(fed)
-                fed.append((cursor, first, len(entries)))
-                self._feed(entries)
-        self.cursors = [cursor for cursor, _, _ in fed]
+                cursor.number = len(places)
+                self.cursors.append(cursor)
+                places.append((len(fed), len(entries), cursor.has_more))
+                fed += entries
+        self._feed(fed)
         self.tree = _fair_tree(self.cursors, ledger) if fair else _flat_tree(self.cursors, ledger)
         self.heap: Ints = np.zeros(len(self.tree), np.int64)
         self.share: Floats = np.zeros(len(self.tree))
-        for number, (cursor, first, count) in enumerate(fed):
-            self._set(number, first, count, more=cursor.has_more)
+        if places:
+            fields = layout.TREE_FIRST, layout.TREE_SIZE, layout.TREE_MORE
+            self.tree[: len(places), fields] = places
         self.state: Ints = np.zeros(layout.STATE_PLACES, np.int64)
         self.state[layout.STATE_CURSORS] = len(self.cursors)
-        active().turns.grow(
-            self.tree, self.share, self.heap, self.feed, ledger.tallies, ledger.per,
-            len(self.cursors),
-        )  # fmt: skip
+        self._grow()
 
     def ask_about(self, queue: Queue) -> None:
         """Have no flow decide about a queue's jobs."""
@@ -291,15 +297,28 @@ class ClassOrder:
         cursor.set_to(fed, self.entries[fed], int(self.feed[fed, layout.FEED_LEFT]))
         return cursor
 
-    def near_shapes(self) -> Ints:
-        """The numbers of the shapes of jobs whose turn is near: the rest of what the queue whose
-        turn it is has fed, and the next of each other one."""
-        tree = self.tree[: len(self.cursors)]
-        own = tree[self.state[layout.STATE_CURSOR]]
-        first = int(own[layout.TREE_FIRST])
-        rest = np.arange(first, first + int(own[layout.TREE_SIZE]))
-        heads = tree[tree[:, layout.TREE_SIZE] > 0, layout.TREE_FIRST]
-        return self.feed[np.concatenate([rest, heads]), layout.FEED_SHAPE]
+    def next_shape(self) -> int:
+        """The number of the shape of the job whose turn it is."""
+        fed = self.tree[self.state[layout.STATE_CURSOR], layout.TREE_FIRST]
+        return int(self.feed[fed, layout.FEED_SHAPE])
+
+    def shapes_fed(self) -> Ints:
+        """The numbers of the shapes of jobs that were fed and did not have their turn, the last."""
+        feed = self.feed[max(len(self.entries) - _NEAR, 0) : len(self.entries)]
+        shapes: Ints = feed[feed[:, layout.FEED_LEFT] > 0, layout.FEED_SHAPE]
+        return shapes
+
+    def feed_others(self, passed: Mask) -> None:
+        """Feed more of each queue whose entries fed are all passed over by now, where many are."""
+        queues = self.tree[: len(self.cursors)]
+        shapes = self.feed[: len(self.entries), layout.FEED_SHAPE]
+        others = np.concatenate([[0], np.cumsum(~passed[shapes])])
+        first, size = queues[:, layout.TREE_FIRST], queues[:, layout.TREE_SIZE]
+        stale = np.flatnonzero((size > 0) & (others[first + size] == others[first])).tolist()
+        if len(stale) > _MANY:
+            for number in stale:
+                self.refill(self.cursors[number])
+            self._grow()
 
     def refill(self, cursor: Cursor) -> None:
         """Feed more of a queue, all that it fed is done with."""
@@ -347,6 +366,15 @@ class ClassOrder:
         entries = cursor.next_entries(first)
         self._feed(entries)
         self._set(cursor.number, first, len(entries), more=cursor.has_more)
+
+    def _grow(self) -> None:
+        """Make all heaps anew."""
+        ledger, count = self._ledger, len(self.cursors)
+        self.state[layout.STATE_RENEW] = False
+        self.tree[count:, layout.TREE_SIZE] = 0
+        active().turns.grow(
+            self.tree, self.share, self.heap, self.feed, ledger.tallies, ledger.per, count
+        )
 
     def _set(self, number: int, first: int, count: int, *, more: bool) -> None:
         place = self.tree[number]

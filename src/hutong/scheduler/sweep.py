@@ -119,6 +119,8 @@ class Sweep:
             self._shapes += [None] * missing
             self._rows += [[] for _ in range(missing)]
             self._open = np.concatenate([self._open, np.ones(missing, np.bool_)])
+        if self._shapes == shapes.at:
+            return
         left = self._take_max
         for number, (shape, known) in enumerate(zip(shapes.at, self._shapes, strict=False)):
             if shape is not known:

@@ -19,11 +19,13 @@ from hutong.scheduler.kernels.layout import (
     BEFORE,
     FEED_LEFT,
     FEED_SHAPE,
+    GOES_ON,
     HELD_ACC,
     HELD_CPU,
     HELD_MEM,
     NEED_CHIPS,
     NEED_TASKS,
+    NEVER_MS,
     OPTION_ACC,
     OPTION_BASIS,
     OPTION_CPU,
@@ -112,13 +114,16 @@ def shown_share(tallies: Floats, per: Floats, tally: int) -> int:
 
 
 @kernel
-def moves_on(tree: Ints, feed: Ints, cursor: int) -> None:
-    """Go on behind the next job of a cursor."""
+def moves_on(state: Ints, tree: Ints, feed: Ints) -> bool:
+    """Go on behind the next job; says whether its queue has to feed more before."""
+    cursor = state[STATE_CURSOR]
     at = tree[cursor, TREE_FIRST]
     feed[at, FEED_LEFT] -= 1
     if feed[at, FEED_LEFT] <= 0:
         tree[cursor, TREE_FIRST] += 1
         tree[cursor, TREE_SIZE] -= 1
+    state[STATE_RENEW] = 1
+    return bool(tree[cursor, TREE_SIZE] == 0 and tree[cursor, TREE_MORE] > 0)
 
 
 @kernel
@@ -161,16 +166,60 @@ def find(
 
 
 @kernel
-def flow(
-    state: Ints, tree: Ints, share: Floats, heap: Ints, feed: Ints, passed: Mask, shapes: Ints,
-    options: Ints, tallies: Floats, up: Ints, per: Floats, pools: Ints,
-    all_nodes: Ints, all_chips: Small, all_where: Codes, all_count: Codes, all_codes: Ints,
-    all_rooms: Codes, all_members: Ints, all_starts: Ints, rows: Ints, tasks: Ints, sums: Ints,
-    shares: Ints, placed: Ints, freed: Small, out: Ints, anywhere: Mask, tables: Tables,
+def try_pool(
+    option: Ints, pool: Ints, all_nodes: Ints, all_chips: Small, all_where: Codes,
+    all_count: Codes, all_codes: Ints, all_rooms: Codes, all_members: Ints, all_starts: Ints,
+    rows: Ints, tasks: Ints, sums: Ints, shares: Ints, placed: Ints, freed: Small, anywhere: Mask,
+    line: int, known: int, takes: int,
 ) -> int:  # fmt: skip
-    """Go on until a stop; says why. `state` names the cursor and keeps the counts."""
+    """Find where an option's gang goes on its pool, and take that where it `takes` it.
+
+    Where that is `known`, `shares` has so many rows. Gives how many shares it has; from row `line`
+    on `placed` and `freed` get them.
+    """
+    size, wide = pool[POOL_ROWS], pool[POOL_CHIPS]
+    base = pool[POOL_FIRST]
+    node = all_nodes[base : base + size]
+    base = pool[POOL_CHIPS_FIRST]
+    chips = all_chips[base : base + size * wide].reshape((size, wide))
+    base, length = pool[POOL_WHERE_FIRST], size + wide + 1
+    where = all_where[base : base + (BEFORE + 1) * length].reshape((BEFORE + 1, length))
+    base, length = pool[POOL_COUNT_FIRST], pool[POOL_BLOCKS] + 1
+    classes = (wide + 1) * STEPS
+    count = all_count[base : base + 2 * classes * length].reshape((2, classes, length))
+    levels, domains = pool[POOL_LEVELS], pool[POOL_DOMAINS]
+    base = pool[POOL_HELD_FIRST]
+    length = levels * domains * (wide + 1)
+    rooms = all_rooms[base : base + length].reshape((levels, domains, wide + 1))
+    base = pool[POOL_CODES_FIRST]
+    codes = all_codes[base : base + levels * size].reshape((levels, size))
+    members = all_members[base : base + levels * size].reshape((levels, size))
+    base = pool[POOL_STARTS_FIRST]
+    length = levels * (domains + 1)
+    starts = all_starts[base : base + length].reshape((levels, domains + 1))
+    space = sums[:length].reshape((levels, domains + 1))
+    found = known
+    if found == 0:
+        found = find(
+            node, chips, where, count, codes, rooms, members, starts, option, anywhere, rows,
+            tasks, space, shares,
+        )  # fmt: skip
+    for piece in range(found * takes):
+        placed[line + piece, ADDED_POOL] = option[OPTION_POOL]
+        place_share(
+            node, chips, where, count, codes, rooms, option, shares[2 * piece],
+            shares[2 * piece + 1], placed, freed, line + piece,
+        )  # fmt: skip
+    return found
+
+
+@kernel
+def next_turn(
+    state: Ints, tree: Ints, share: Floats, heap: Ints, feed: Ints, passed: Mask, shapes: Ints,
+    tallies: Floats, per: Floats,
+) -> int:  # fmt: skip
+    """Go to the job whose turn it is; 0 if its shape is one to go by, else why to stop."""
     cursors = state[STATE_CURSORS]
-    by_fragments = tables[4].shape[0] > 0
     while True:
         if state[STATE_RENEW]:
             state[STATE_RENEW] = 0
@@ -181,21 +230,60 @@ def flow(
             return STOP_DONE
         at = tree[cursor, TREE_FIRST]
         shape = feed[at, FEED_SHAPE]
-        if passed[shape]:
-            feed[at, FEED_LEFT] = 0
-            moves_on(tree, feed, cursor)
-            state[STATE_RENEW] = 1
-            if tree[cursor, TREE_SIZE] == 0 and tree[cursor, TREE_MORE]:
-                return STOP_FEED
-            continue
-        known = shapes[shape, SHAPE_STATE]
-        if known == ASK_SHAPE or tree[cursor, TREE_ASK] or state[STATE_LEFT] <= 0:
-            return STOP_ASK
-        if known == UNKNOWN:
-            return STOP_UNKNOWN
+        if not passed[shape]:
+            known = shapes[shape, SHAPE_STATE]
+            if known == ASK_SHAPE or tree[cursor, TREE_ASK] or state[STATE_LEFT] <= 0:
+                return STOP_ASK
+            return STOP_UNKNOWN if known == UNKNOWN else GOES_ON
+        feed[at, FEED_LEFT] = 0
+        if moves_on(state, tree, feed):
+            return STOP_FEED
+
+
+@kernel
+def note(
+    state: Ints, tree: Ints, options: Ints, tallies: Floats, up: Ints, per: Floats, placed: Ints,
+    out: Ints, found: int,
+) -> None:  # fmt: skip
+    """Note that the next job starts as STATE_OPTION, on `found` shares, and charge its tenant."""
+    cursor, best, first = state[STATE_CURSOR], state[STATE_OPTION], state[STATE_ADDED]
+    for piece in range(first, first + found):
+        placed[piece, ADDED_END] = min(state[STATE_NOW] + options[best, OPTION_SPAN], NEVER_MS)
+        placed[piece, ADDED_BASIS] = options[best, OPTION_BASIS]
+    own = tree[cursor, TREE_OWN]
+    line = state[STATE_PLACED]
+    out[line, OUT_FEED] = tree[cursor, TREE_FIRST]
+    out[line, OUT_CURSOR] = cursor
+    out[line, OUT_OPTION] = best
+    out[line, OUT_FIRST] = first
+    out[line, OUT_COUNT] = found
+    out[line, OUT_SHARE_MILLI] = shown_share(tallies, per, up[own])
+    charge(tallies, up, own, options[best])
+    state[STATE_ALLOWED] = 0
+    state[STATE_ADDED] += found
+    state[STATE_PLACED] += 1
+    state[STATE_LEFT] -= 1
+    state[STATE_TOLD] -= 1
+
+
+@kernel
+def flow(
+    state: Ints, tree: Ints, share: Floats, heap: Ints, feed: Ints, passed: Mask, shapes: Ints,
+    options: Ints, tallies: Floats, up: Ints, per: Floats, pools: Ints,
+    all_nodes: Ints, all_chips: Small, all_where: Codes, all_count: Codes, all_codes: Ints,
+    all_rooms: Codes, all_members: Ints, all_starts: Ints, rows: Ints, tasks: Ints, sums: Ints,
+    shares: Ints, placed: Ints, freed: Small, out: Ints, anywhere: Mask, tables: Tables,
+) -> int:  # fmt: skip
+    """Go on until a stop; says why. `state` names the cursor and keeps the counts."""
+    by_fragments = tables[4].shape[0] > 0
+    while True:
+        why = next_turn(state, tree, share, heap, feed, passed, shapes, tallies, per)
+        if why != GOES_ON:
+            return why
+        shape = feed[tree[state[STATE_CURSOR], TREE_FIRST], FEED_SHAPE]
         first, count_options = shapes[shape, SHAPE_FIRST], shapes[shape, SHAPE_COUNT]
+        tells = count_options > 1 and state[STATE_TOLD] > 0
         found = 0
-        best = -1
         group, choice = -1, NONE
         for number in range(first, first + count_options):
             option = options[number]
@@ -214,82 +302,28 @@ def flow(
             pool = pools[option[OPTION_POOL]]
             if pool[POOL_ASK]:
                 return STOP_ASK
-            if (
-                state[STATE_ADDED] + option[NEED_TASKS] > placed.shape[0]
-                or state[STATE_PLACED] >= out.shape[0]
-            ):
-                return STOP_SPACE
-            size, wide = pool[POOL_ROWS], pool[POOL_CHIPS]
-            base = pool[POOL_FIRST]
-            node = all_nodes[base : base + size]
-            base = pool[POOL_CHIPS_FIRST]
-            chips = all_chips[base : base + size * wide].reshape((size, wide))
-            base, length = pool[POOL_WHERE_FIRST], size + wide + 1
-            where = all_where[base : base + (BEFORE + 1) * length].reshape((BEFORE + 1, length))
-            base, length = pool[POOL_COUNT_FIRST], pool[POOL_BLOCKS] + 1
-            classes = (wide + 1) * STEPS
-            count = all_count[base : base + 2 * classes * length].reshape((2, classes, length))
-            levels, domains = pool[POOL_LEVELS], pool[POOL_DOMAINS]
-            base = pool[POOL_HELD_FIRST]
-            length = levels * domains * (wide + 1)
-            rooms = all_rooms[base : base + length].reshape((levels, domains, wide + 1))
-            base = pool[POOL_CODES_FIRST]
-            codes = all_codes[base : base + levels * size].reshape((levels, size))
-            members = all_members[base : base + levels * size].reshape((levels, size))
-            base = pool[POOL_STARTS_FIRST]
-            length = levels * (domains + 1)
-            starts = all_starts[base : base + length].reshape((levels, domains + 1))
-            space = sums[:length].reshape((levels, domains + 1))
-            found = 1
-            if choice < 0:
-                found = find(
-                    node, chips, where, count, codes, rooms, members, starts, option, anywhere,
-                    rows, tasks, space, shares,
-                )  # fmt: skip
-            if found == 0:
-                option[OPTION_OUT] = 1
-                option[OPTION_LASTING] = pool[POOL_PLACED] == 0
-                continue
-            if state[STATE_ALLOWED] == 0 and (
-                (count_options > 1 and state[STATE_TOLD] > 0)
-                or (
-                    number > first
-                    and state[STATE_BETTER]
-                    and shapes[shape, SHAPE_NONE_BETTER] != number - first
-                )
-            ):
-                state[STATE_OPTION] = number
-                return STOP_CONSULT
-            state[STATE_ALLOWED] = 0
-            best = number
             line = state[STATE_ADDED]
-            for piece in range(found):
-                placed[line + piece, ADDED_POOL] = option[OPTION_POOL]
-                placed[line + piece, ADDED_END] = state[STATE_NOW] + option[OPTION_SPAN]
-                placed[line + piece, ADDED_BASIS] = option[OPTION_BASIS]
-                place_share(
-                    node, chips, where, count, codes, rooms, option, shares[2 * piece],
-                    shares[2 * piece + 1], placed, freed, line + piece,
-                )  # fmt: skip
-            pool[POOL_PLACED] += found
-            break
-        if best < 0:
+            if line + option[NEED_TASKS] > placed.shape[0] or state[STATE_PLACED] >= out.shape[0]:
+                return STOP_SPACE
+            waits = number > first and shapes[shape, SHAPE_NONE_BETTER] != number - first
+            asks = tells or (waits and state[STATE_BETTER] > 0)
+            takes = 1 if state[STATE_ALLOWED] > 0 or not asks else 0
+            found = try_pool(
+                option, pool, all_nodes, all_chips, all_where, all_count, all_codes, all_rooms,
+                all_members, all_starts, rows, tasks, sums, shares, placed, freed, anywhere, line,
+                1 if choice >= 0 else 0, takes,
+            )  # fmt: skip
+            if found > 0:
+                state[STATE_OPTION] = number
+                if takes == 0:
+                    return STOP_CONSULT
+                pool[POOL_PLACED] += found
+                break
+            option[OPTION_OUT] = 1
+            option[OPTION_LASTING] = pool[POOL_PLACED] == 0
+        if found == 0:
             shapes[shape, SHAPE_STATE] = ASK_SHAPE
             return STOP_ASK
-        own = tree[cursor, TREE_OWN]
-        line = state[STATE_PLACED]
-        out[line, OUT_FEED] = at
-        out[line, OUT_CURSOR] = cursor
-        out[line, OUT_OPTION] = best
-        out[line, OUT_FIRST] = state[STATE_ADDED]
-        out[line, OUT_COUNT] = found
-        out[line, OUT_SHARE_MILLI] = shown_share(tallies, per, up[own])
-        charge(tallies, up, own, options[best])
-        state[STATE_ADDED] += found
-        state[STATE_PLACED] += 1
-        state[STATE_LEFT] -= 1
-        state[STATE_TOLD] -= 1
-        moves_on(tree, feed, cursor)
-        state[STATE_RENEW] = 1
-        if tree[cursor, TREE_SIZE] == 0 and tree[cursor, TREE_MORE]:
+        note(state, tree, options, tallies, up, per, placed, out, found)
+        if moves_on(state, tree, feed):
             return STOP_FEED
