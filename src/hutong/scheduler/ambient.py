@@ -42,11 +42,14 @@ class Ambient:
     def placed(self, option: Option, chips_milli: int) -> None:
         """Account a placement that holds so many thousandths of chips."""
         self.underway.add(option.haul)
-        if chips_milli:
-            self._chips_milli += chips_milli
-            self._domestic_chips_milli += chips_milli if option.domestic else 0
-            if self._target_milli > 0:
-                self.level = self._level()
+        self.add(chips_milli, chips_milli if option.domestic else 0)
+
+    def add(self, chips_milli: int, domestic_milli: int) -> None:
+        """Account chips that work, and how many of them are domestic."""
+        self._chips_milli += chips_milli
+        self._domestic_chips_milli += domestic_milli
+        if self._target_milli > 0:
+            self.level = self._level()
         self.stamp = (self.underway.stamp, self.level)
 
     def _level(self) -> int:

@@ -42,6 +42,7 @@ AMOUNT_MAX = 2**50
 _CHIPS_MAX = TASK_ACCELERATOR_MILLI // WHOLE_MILLI
 _NEEDS_KEPT = 100_000
 _vectors: dict["Need", Ints] = {}
+_needs: dict[tuple[int, int, int, bool], "Need"] = {}
 
 
 class Need(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +60,16 @@ class Need(msgspec.Struct, frozen=True, gc=False):
 
 def need_of(cpu_milli: int, memory_mib: int, accelerator_milli: int, *, exclusive: bool) -> Need:
     """What a task takes: nothing below zero, and above one chip whole chips only."""
+    asked = cpu_milli, memory_mib, accelerator_milli, exclusive
+    found = _needs.get(asked)
+    if found is None:
+        if len(_needs) >= _NEEDS_KEPT:
+            _needs.clear()
+        found = _needs[asked] = _need_of(*asked[:3], exclusive=exclusive)
+    return found
+
+
+def _need_of(cpu_milli: int, memory_mib: int, accelerator_milli: int, *, exclusive: bool) -> Need:
     milli = clamp(max(accelerator_milli, 0))
     chips = -(-milli // WHOLE_MILLI) if milli >= WHOLE_MILLI else 0
     milli = chips * WHOLE_MILLI or milli

@@ -238,6 +238,7 @@ class Flow:
         tasks = table[:, layout.ADDED_TASKS].tolist()
         placements, labels = cycle.placements, cycle.snapshot.demand.labels
         touched: dict[int, int] = {}
+        chips = domestic = 0
         for fed, number, at, line, count, share_milli in lines:
             option, entry, cursor = self._options[at], order.entries[fed], order.cursors[number]
             first = line - before
@@ -260,9 +261,12 @@ class Flow:
                 )
             )  # fmt: skip
             touched[columns.index] = touched.get(columns.index, 0) + count
-            cycle.ambient.placed(option, option.claim.held.accelerator_milli)
+            milli = option.claim.held.accelerator_milli
+            chips += milli
+            domestic += milli if option.domestic else 0
             if labels and entry.job in labels:
                 cycle.note_neighbour(entry.job, group.entity, option, rows[first : first + count])
+        cycle.ambient.add(chips, domestic)  # jobs with inputs are none of these
         for number in dict.fromkeys([line[1] for line in lines]):
             cycle.ledger.note_charged(order.cursors[number].queue.entity)
         order_of_pools = cycle.snapshot.supply.order

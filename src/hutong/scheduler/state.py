@@ -259,7 +259,8 @@ class SchedulerState:
 
     def start(self, attempt: RunningAttempt) -> None:
         """Account what an attempt holds. Starting one again replaces it."""
-        self.release(attempt.attempt)
+        if attempt.attempt in self._supply.running:
+            self.release(attempt.attempt)
         running = self._supply.start(attempt)
         self._tenants.charge(running)
         self._rounds.start(running)
