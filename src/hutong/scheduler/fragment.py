@@ -24,8 +24,8 @@ _NO_INTS = np.zeros(0, np.int64)
 _NO_TABLE = np.zeros((0, 0), np.int64)
 
 NO_TABLES: fragments.Tables = (
-    _NO_INTS, _NO_INTS, _NO_TABLE, _NO_TABLE, _NO_TABLE, _NO_INTS, np.zeros((0, 0), np.bool_),
-    _NO_INTS, _NO_INTS, _NO_INTS,
+    _NO_INTS, _NO_INTS, _NO_TABLE, _NO_TABLE, _NO_TABLE, _NO_TABLE, _NO_INTS,
+    np.zeros((0, 0), np.bool_), _NO_INTS, _NO_INTS, _NO_INTS, _NO_TABLE,
 )  # fmt: skip
 """For cycles that choose nodes in another way."""
 
@@ -47,13 +47,14 @@ class Fragments:
         """What the kernels compute on. There is at least one slot."""
         if self._tables is None:
             typical, arena = self._typical(), self.ground.arena
-            rows = arena.rows_count
+            rows, slots = arena.rows_count, _SLOTS_FIRST
             self._tables = (
                 typical.rates, typical.wastes.copy(), typical.kinds, typical.terms,
-                np.zeros((_SLOTS_FIRST, rows), np.int64), np.zeros(_SLOTS_FIRST, np.int64),
-                np.zeros((_SLOTS_FIRST, len(self.ground.pools)), np.bool_),
-                np.zeros(rows + 1, np.int64), np.full(_SLOTS_FIRST, -1, np.int64),
-                np.zeros(arena.chips_wide, np.int64),
+                np.zeros((slots, rows), np.int64), np.zeros((rows, fragments.STATES), np.int64),
+                np.zeros(slots + 1, np.int64),
+                np.zeros((slots + 1, len(self.ground.pools)), np.bool_),
+                np.zeros(rows + 1, np.int64), np.full(slots + 1, -1, np.int64),
+                np.zeros(arena.chips_wide, np.int64), np.zeros((rows, 2), np.int64),
             )  # fmt: skip
         return self._tables
 
@@ -81,30 +82,29 @@ class Fragments:
         return int(self._follow(need, pool)[self.ground.pools[pool, layout.POOL_FIRST] + row])
 
     def _follow(self, need: Ints, pool: int) -> Ints:
-        """The slot of a need, as things are now."""
-        number, tables, ground, kernel = self.number(need), self.tables, self.ground, active()
-        keys, fresh = tables[4], tables[6]
+        """The slot of a need, as things are now on a pool."""
+        number, tables, ground, added = self.number(need), self.tables, self.ground, self._added
+        keys = tables[4]
         slot = number % len(keys)
-        places = (ground.pools, ground.node, ground.chips, ground.where)
-        kernel.fragments.follow(
-            slot, need, number, *places, self._added.table, self._added.size, tables
-        )
-        if not fresh[slot, pool]:
-            fresh[slot, pool] = True
-            kernel.fragments.note_pool(slot, pool, -1, need, *places, tables)
+        active().fragments.renew(
+            slot, pool, need, number, ground.pools, ground.node, ground.chips, added.table,
+            added.size, tables,
+        )  # fmt: skip
         slots: Ints = keys[slot]
         return slots
 
     def _grow(self, slots: int) -> None:
-        """Have more slots; a need keeps its own."""
-        rates, wastes, kinds, terms, keys, done, fresh, stamps, owners, left = self.tables
-        more = slots - len(keys)
+        """Have more slots; a need keeps its own, and the states stay last."""
+        tables = self.tables
+        rates, wastes, kinds, terms, keys, states, done, fresh, stamps, owners, left, spots = tables
+        size, more = len(keys), slots - len(keys)
+        no_pools = np.zeros((more, fresh.shape[1]), np.bool_)
         self._tables = (
             rates, wastes, kinds, terms,
-            np.concatenate([keys, np.zeros((more, keys.shape[1]), np.int64)]),
-            np.concatenate([done, np.zeros(more, np.int64)]),
-            np.concatenate([fresh, np.zeros((more, fresh.shape[1]), np.bool_)]),
-            stamps, np.concatenate([owners, np.full(more, -1, np.int64)]), left,
+            np.concatenate([keys, np.zeros((more, keys.shape[1]), np.int64)]), states,
+            np.insert(done, size, np.zeros(more, np.int64)),
+            np.concatenate([fresh[:size], no_pools, fresh[size:]]), stamps,
+            np.insert(owners, size, np.full(more, -1, np.int64)), left, spots,
         )  # fmt: skip
 
 

@@ -56,12 +56,17 @@ def typical_of(snapshot: Snapshot) -> Typical:
             mem += columns.mem_total * len(columns.ids) // PRIOR_PARTS
             milli += cap // PRIOR_PARTS
     terms = np.zeros((len(order), fragments.TERMS), np.int64)
-    terms[:, fragments.TERM_CPU] = [columns.cpu_total for columns in order]
+    terms[:, fragments.TERM_CPU] = [part_of(columns.cpu_total) for columns in order]
     terms[:, fragments.TERM_LOAD] = _loads(snapshot, wanted, caps, max(milli, 1))
     return Typical(
         np.array((_rate(milli, cpu), _rate(milli, mem)), np.int64), wastes_of(wanted.sizes),
         _kinds(wanted, max(milli, 1)), terms,
     )  # fmt: skip
+
+
+def part_of(amount: int) -> int:
+    """Which part of an amount one of it is, in thousandths and parts of `ONE`."""
+    return _rate(WHOLE_MILLI, amount)
 
 
 def _add_waiting(snapshot: Snapshot, running: Wanted) -> Wanted:
@@ -106,14 +111,17 @@ def _wastes(parts: tuple[tuple[int, int], ...]) -> Ints:
 
 
 def _kinds(wanted: Wanted, milli: int) -> Ints:
-    """The kinds of tasks of several chips that take most of them."""
+    """The kinds of tasks of several chips that take most of them, and a last row with their sum."""
     takes = {need: need.milli * tasks for need, tasks in wanted.several.items()}
     most = sorted(takes, key=lambda need: (-takes[need], need.chips, need.cpu, need.mem))
-    rows = [
-        (need.cpu, need.mem, need.chips, fragments.SEVERAL * takes[need] // milli)
-        for need in most[:KINDS_MAX]
-    ]
-    return np.array(rows, np.int64).reshape(len(rows), fragments.KIND_PLACES)
+    rows = sorted(
+        [
+            (need.chips, need.cpu, need.mem, fragments.SEVERAL * takes[need] // milli)
+            for need in most[:KINDS_MAX]
+        ]
+    )
+    rows.append((0, 0, 0, sum([row[-1] for row in rows])))
+    return np.array(rows, np.int64)
 
 
 def _loads(snapshot: Snapshot, wanted: Wanted, caps: list[int], milli: int) -> list[int]:

@@ -15,7 +15,7 @@ from hutong.scheduler.fit import NO_MASK, vector_for
 from hutong.scheduler.fragment import FragmentIndex, Fragments
 from hutong.scheduler.kernels import fragments
 from hutong.scheduler.profile import PROFILES
-from hutong.scheduler.typical import Typical, wastes_of
+from hutong.scheduler.typical import Typical, part_of, wastes_of
 from tests.unit.scheduler.worlds import (
     ASCEND,
     H100,
@@ -37,7 +37,7 @@ def spoiled(cpu: int, mem: int, left: list[int], typical: Typical) -> int:
     fed = min(max(cpu, 0) * cpu_rate, max(mem, 0) * mem_rate) // fragments.ONE
     found = 5 * fragments.UNIT * max(free - fed, 0)
     found += 3 * sum(int(typical.wastes[one]) for one in left if one < 1_000)
-    for kind_cpu, kind_mem, kind_chips, weight in typical.kinds.tolist():
+    for kind_chips, kind_cpu, kind_mem, weight in typical.kinds.tolist()[:-1]:
         holds = whole >= kind_chips and cpu >= kind_cpu and mem >= kind_mem
         found += weight * (free - 1_000 * whole if holds else free)
     return found
@@ -68,10 +68,10 @@ def chosen(columns: PoolColumns, need: Need, tasks: int, typical: Typical) -> in
         if need.exclusive:
             rise += 5 * fragments.UNIT * sum(after)
             rise += 3 * sum(int(typical.wastes[one]) for one in after if one < 1_000)
-            rise += sum(kind[fragments.KIND_WEIGHT] for kind in typical.kinds.tolist()) * sum(after)
+            rise += typical.kinds.tolist()[-1][fragments.KIND_WEIGHT] * sum(after)
         else:
             rise += spoiled(cpu_left, mem_left, after, typical)
-        tight = on_chip + min(cpu_left, columns.cpu_total) * 1_000 // columns.cpu_total
+        tight = on_chip + cpu_left * part_of(columns.cpu_total) // fragments.ONE
         key = (rise, tight, row)
         best = key if best is None or key < best else best
     return best[2] if best is not None else -1
@@ -91,14 +91,15 @@ def given(rng: Random, cpu_total: int) -> Typical:
     """Something typical."""
     sizes = {size: rng.randint(1, 9) for size in rng.sample([100, 250, 333, 500, 750], 3)}
     kinds = [
-        (rng.randint(0, 9_000), rng.randint(0, 9_000), rng.choice([2, 4]), rng.randint(0, 300))
+        (rng.choice([2, 4]), rng.randint(0, 9_000), rng.randint(0, 9_000), rng.randint(0, 300))
         for _ in range(rng.randint(0, 3))
     ]
+    kinds = [*sorted(kinds), (0, 0, 0, sum(kind[-1] for kind in kinds))]
     rates = (rng.randint(1, fragments.ONE), rng.randint(1, fragments.ONE))
     return Typical(
         np.array(rates, np.int64), wastes_of(sizes),
         np.array(kinds, np.int64).reshape(len(kinds), fragments.KIND_PLACES),
-        np.array([(0, cpu_total)], np.int64),
+        np.array([(0, part_of(cpu_total))], np.int64),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from hutong.scheduler.columns import Need, PoolColumns, need_of
 from hutong.scheduler.fit import NO_MASK, Index, pack_rows, vector_for
 from hutong.scheduler.fragment import FragmentIndex, Fragments
 from hutong.scheduler.kernels import layout
-from hutong.scheduler.typical import Typical, wastes_of
+from hutong.scheduler.typical import Typical, part_of, wastes_of
 
 Kind = Callable[[PoolColumns, AddedShares], Index]
 
@@ -100,10 +100,10 @@ def tightest(columns: PoolColumns, added: AddedShares) -> Index:
 
 
 def by_fragments(columns: PoolColumns, added: AddedShares) -> Index:
-    several = [(NEEDS[4].cpu, NEEDS[4].mem, 2, 300), (NEEDS[7].cpu, NEEDS[7].mem, 4, 90)]
+    several = [(2, 1_000, 4_096, 300), (4, 4_000, 1_024, 90), (0, 0, 0, 390)]
     typical = Typical(
         np.array((70_000, 900_000), np.int64), wastes_of({250: 3, 400: 5}),
-        np.array(several, np.int64), np.array([(17, columns.cpu_total)], np.int64),
+        np.array(several, np.int64), np.array([(17, part_of(columns.cpu_total))], np.int64),
     )  # fmt: skip
     ground = Ground(Arena([columns]))
     spoiled = Fragments(ground, added, lambda: typical)

@@ -7,13 +7,12 @@ import numpy as np
 from hutong.model.resources import Amount
 from hutong.scheduler.columns import need_of
 from hutong.scheduler.kernels import fragments
-from hutong.scheduler.kernels.fragments import ONE, SEVERAL, STARVES, UNIT, standing
+from hutong.scheduler.kernels.fragments import ONE, SEVERAL, STARVES, UNIT, able, standing
 from hutong.scheduler.typical import KINDS_MAX, typical_of, wastes_of
 from hutong.scheduler.wanted import Wanted
 from tests.unit.scheduler.worlds import A100, ASCEND, H100, ArraySpec, World, chips
 
 PLENTY = fragments.RATE_MAX
-NO_KINDS = np.zeros((0, fragments.KIND_PLACES), np.int64)
 
 
 def test_a_gap_in_which_no_typical_fraction_fits_is_lost_and_others_to_their_rest() -> None:
@@ -47,27 +46,26 @@ def test_rare_fractions_count_for_less() -> None:
 
 def test_chips_beyond_what_cpu_or_memory_would_feed_starve() -> None:
     """At a chip for 4 CPUs and for 8 GiB, 8 CPUs feed two of four chips, 8 GiB one."""
-    rates = np.array((ONE // 4, ONE * 1_000 // 8_192), np.int64)
-    starving = standing(8_000, 2**30, 4_000, 4, 0, rates, NO_KINDS)
-    assert starving == 2_000 * STARVES
-    assert standing(8_000, 8_192, 4_000, 4, 0, rates, NO_KINDS) == 3_000 * STARVES
-    assert standing(16_000, 2**30, 4_000, 4, 0, rates, NO_KINDS) == 0
-    assert standing(-5, 2**30, 4_000, 4, 0, rates, NO_KINDS) == 4_000 * STARVES
+    rates = ONE // 4, ONE * 1_000 // 8_192
+    assert standing(8_000, 2**30, 4_000, 4, 0, *rates, 0) == 2_000 * STARVES
+    assert standing(8_000, 8_192, 4_000, 4, 0, *rates, 0) == 3_000 * STARVES
+    assert standing(16_000, 2**30, 4_000, 4, 0, *rates, 0) == 0
+    assert standing(-5, 2**30, 4_000, 4, 0, *rates, 0) == 4_000 * STARVES
 
 
-def test_what_tasks_of_several_chips_cannot_use_counts_by_their_weight() -> None:
-    """A pair fits where two chips are whole, and loses the gap; four chips are not there."""
-    rates = np.array((PLENTY, PLENTY), np.int64)
-    kinds = np.array([(4_000, 0, 2, 100), (4_000, 0, 4, 10)], np.int64)
-    assert standing(8_000, 2**30, 2_600, 2, 0, rates, kinds) == 100 * 600 + 10 * 2_600
-    assert standing(3_999, 2**30, 2_600, 2, 0, rates, kinds) == 110 * 2_600
-    assert standing(8_000, 2**30, 2_600, 2, 50, rates, kinds) == 100 * 600 + 10 * 2_600 + 3 * 50
+def test_what_is_free_counts_by_the_weight_of_tasks_of_several_chips() -> None:
+    """And what whole chips are worth to those that the node holds is taken off: four chips are not
+    there, and pairs want 4 CPUs."""
+    kinds = np.array([(2, 4_000, 0, 100), (4, 4_000, 0, 10), (0, 0, 0, 110)], np.int64)
+    assert standing(8_000, 2**30, 2_600, 2, 0, PLENTY, PLENTY, 110) == 110 * 2_600
+    assert able(kinds, 8_000, 0, 2) == 100
+    assert able(kinds, 3_999, 0, 2) == 0
+    assert able(kinds, 4_000, 0, 5) == 110
 
 
 def test_gaps_and_starving_chips_of_one_node_add_up() -> None:
-    rates = np.array((ONE // 4, PLENTY), np.int64)
-    found = standing(4_000, 2**30, 1_500, 1, 321, rates, NO_KINDS)
-    assert found == 500 * STARVES + 3 * 321
+    found = standing(4_000, 2**30, 1_500, 1, 321, ONE // 4, PLENTY, 7)
+    assert found == 500 * STARVES + 3 * 321 + 7 * 1_500
 
 
 def test_what_runs_and_what_waits_is_typical_each_task_counted() -> None:
@@ -85,10 +83,10 @@ def test_what_runs_and_what_waits_is_typical_each_task_counted() -> None:
     assert typical.rates.tolist() == [milli * ONE // cpu, milli * ONE // mem]
     weights = [SEVERAL * taken // milli for taken in (8_000, 6_000)]
     assert typical.kinds.tolist() == [
-        [8_000, 8_192, 4, weights[0]], [4_000, 16_384, 2, weights[1]],
+        [2, 4_000, 16_384, weights[1]], [4, 8_000, 8_192, weights[0]], [0, 0, 0, sum(weights)],
     ]  # fmt: skip
     assert typical.wastes.tolist() == wastes_of({250: 1, 500: 3}).tolist()
-    assert typical.terms.tolist() == [[0, 64_000]]
+    assert typical.terms.tolist() == [[0, 1_000 * ONE // 64_000]]
 
 
 def test_until_something_is_seen_the_machines_stand_in() -> None:
@@ -96,7 +94,7 @@ def test_until_something_is_seen_the_machines_stand_in() -> None:
     world.pool("bj/cpu", nodes=900, cpu=96)
     typical = typical_of(world.state.snapshot(world.now_ms))
     assert typical.rates.tolist() == [8_000 * ONE // 64_000, 8_000 * ONE // (512 * 1_024)]
-    assert len(typical.kinds) == 0
+    assert typical.kinds.tolist() == [[0, 0, 0, 0]]
 
 
 def test_only_the_kinds_that_take_most_are_typical() -> None:
@@ -104,9 +102,8 @@ def test_only_the_kinds_that_take_most_are_typical() -> None:
     for at in range(40):
         world.job(chips(2), cpu=1 + at, array=ArraySpec(1 + at))
     typical = typical_of(world.state.snapshot(world.now_ms))
-    assert len(typical.kinds) == KINDS_MAX
-    cpus = typical.kinds[:, fragments.KIND_CPU].tolist()
-    assert cpus == [1_000 * at for at in range(40, 40 - KINDS_MAX, -1)]
+    cpus = typical.kinds[:-1, fragments.KIND_CPU].tolist()
+    assert cpus == [1_000 * at for at in range(41 - KINDS_MAX, 41)]
 
 
 def test_chips_that_some_tasks_have_no_choice_but_to_use_bear_a_load() -> None:

@@ -292,8 +292,8 @@ def flow(
             if by_fragments and choice < 0 and option[OPTION_GROUP] != group:
                 group = option[OPTION_GROUP]
                 choice = choose(
-                    options, number, first + count_options, pools, all_nodes, all_chips,
-                    all_where, placed, state[STATE_ADDED], tables, anywhere, shares,
+                    options, number, first + count_options, pools, all_nodes, all_chips, placed,
+                    state[STATE_ADDED], tables, shares,
                 )  # fmt: skip
                 if choice == ASKS:
                     return STOP_ASK

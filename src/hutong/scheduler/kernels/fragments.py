@@ -17,18 +17,23 @@ with the least left on the chip and of its CPU.
 
 `rates` say how many chips typical tasks have for their CPU and memory, in parts of `ONE`; `wastes`
 has the waste of a gap of each size; `kinds` has a row a kind of task of several chips with the
-places KIND_CPU to KIND_WEIGHT. `terms` has a row a pool: its load and the CPU of its nodes.
+places KIND_CHIPS to KIND_WEIGHT. `terms` has a row a pool: its load, and what part of the CPU of
+a node one thousandth of a CPU is.
 
 What tasks of one need raise by row is kept in a slot of `keys`, over the rows of all pools of an
-arena. `done` says how far a slot follows the shares that were placed, `fresh` which pools it has,
-`owners` whose it is. `stamps` mark rows that were seen, with the last mark behind them; `left` is
-work space with what is left of each chip of one row. `Tables` are these, in this order.
+arena, and `states` tell of these rows with the places STATE_FREE to STATE_SPOILED. `done` says how
+far each slot follows the shares that were placed, `fresh` which pools it has, `owners` whose it is;
+the last row of these is that of the states. `stamps` mark rows that were seen, with the last mark
+behind them; `left` is work space for what is left of each chip of one row, `spots` for rows and
+their pools. `Tables` are these, in this order.
 """
 
 from hutong.scheduler.kernels.layout import (
     ADDED_POOL,
     ADDED_ROW,
+    CLOSED,
     CPU,
+    DEBT,
     MEM,
     NEED_CHIPS,
     NEED_CPU,
@@ -41,17 +46,18 @@ from hutong.scheduler.kernels.layout import (
     OPTION_NODES,
     OPTION_OUT,
     OPTION_POOL,
+    PART,
     POOL_ASK,
     POOL_CHIPS,
     POOL_CHIPS_FIRST,
     POOL_FIRST,
     POOL_ROWS,
-    POOL_WHERE_FIRST,
+    READY,
+    SHARES,
     WHOLE,
     WHOLE_MILLI,
 )
-from hutong.scheduler.kernels.marks import Codes, Ints, Mask, Small, kernel
-from hutong.scheduler.kernels.nodes import fits
+from hutong.scheduler.kernels.marks import Ints, Mask, Small, kernel
 
 UNFIT = 2**62
 """Stands for the rise on a row that does not hold the tasks."""
@@ -76,9 +82,9 @@ DRAWS_BITS = 4
 TIES = 2048
 """Ties count up to this."""
 
-KIND_CPU = 0
-KIND_MEM = 1
-KIND_CHIPS = 2
+KIND_CHIPS = 0
+KIND_CPU = 1
+KIND_MEM = 2
 KIND_WEIGHT = 3
 KIND_PLACES = 4
 
@@ -89,7 +95,12 @@ TERMS = 2
 NONE = -1
 ASKS = -2
 
-Tables = tuple[Ints, Ints, Ints, Ints, Ints, Ints, Mask, Ints, Ints, Ints]
+STATE_FREE = 0
+STATE_WASTED = 1
+STATE_SPOILED = 2
+STATES = 3
+
+Tables = tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Mask, Ints, Ints, Ints, Ints]
 
 
 @kernel
@@ -131,130 +142,181 @@ def gap_wastes(sizes: Ints, counts: Ints, values: Ints, shares: Ints, wastes: In
 
 
 @kernel
-def standing(
-    cpu: int, mem: int, free: int, whole: int, wasted: int, rates: Ints, kinds: Ints
-) -> int:  # fmt: skip
-    """What is spoiled of a node with so much CPU, memory and chips free; see the module.
+def able(kinds: Ints, cpu: int, mem: int, whole: int) -> int:
+    """The weight of the typical tasks of several chips that a node holds.
 
-    `wasted` is the waste of its gaps.
+    The kinds come with the fewest chips first; the last row is none, and has the sum of weights.
     """
-    cpu, mem = max(cpu, 0), max(mem, 0)
-    fed = min(min(cpu, CUT) * rates[0], min(mem, CUT) * rates[1]) >> ONE_BITS
-    found = STARVES * max(free - fed, 0) + GAPS * wasted
-    for at in range(kinds.shape[0]):
-        lost = free
-        if (
-            kinds[at, KIND_CHIPS] <= whole
-            and kinds[at, KIND_CPU] <= cpu
-            and kinds[at, KIND_MEM] <= mem
-        ):
-            lost -= whole * WHOLE_MILLI
-        found += kinds[at, KIND_WEIGHT] * lost
+    found = 0
+    for at in range(kinds.shape[0] - 1):
+        if kinds[at, KIND_CHIPS] > whole:
+            break
+        if kinds[at, KIND_CPU] <= cpu and kinds[at, KIND_MEM] <= mem:
+            found += kinds[at, KIND_WEIGHT]
     return int(found)
 
 
 @kernel
-def key_of(
-    node: Ints, chips: Small, where: Codes, need: Ints, row: int, term: Ints, rates: Ints,
-    wastes: Ints, kinds: Ints, left: Ints,
+def standing(
+    cpu: int, mem: int, free: int, whole: int, wasted: int, cpu_rate: int, mem_rate: int,
+    unable: int,
 ) -> int:  # fmt: skip
-    """What all the tasks of a need raise on a row, with the ties below it; `UNFIT` for no room.
+    """What is spoiled of a node with so much CPU, memory and chips free; see the module.
 
-    They take the chips that the accounts would give them (see `nodes.take`). Who has a node to
-    himself leaves nothing of it to others.
+    `wasted` is the waste of its gaps, `unable` the weight of all kinds of tasks of several chips.
+    What the node's whole chips are worth to those that it holds is to be taken off (see `able`).
     """
-    if where[row] < 0 or not fits(node, chips, need, row):
-        return UNFIT
-    free, wasted = 0, 0
-    for chip in range(chips.shape[1]):
-        rest = max(int(chips[row, chip]), 0)
-        left[chip] = rest
-        free += rest
-        if rest < WHOLE_MILLI:
-            wasted += wastes[rest]
-    cpu, mem, whole = int(node[row, CPU]), int(node[row, MEM]), int(node[row, WHOLE])
+    fed_by_cpu = min(max(cpu, 0), CUT) * cpu_rate
+    fed = min(fed_by_cpu, min(max(mem, 0), CUT) * mem_rate) >> ONE_BITS
+    return int(STARVES * max(free - fed, 0) + GAPS * wasted + unable * free)
+
+
+@kernel
+def note_states(count: int, pools: Ints, node: Ints, chips: Small, tables: Tables) -> None:
+    """Note the states of the first rows in `spots`."""
+    rates, wastes, kinds, _, _, states, _, _, _, _, _, spots = tables
+    cpu_rate, mem_rate = rates[0], rates[1]
+    unable = kinds[kinds.shape[0] - 1, KIND_WEIGHT]
+    for spot in range(count):
+        at, pool = spots[spot, 0], spots[spot, 1]
+        wide = pools[pool, POOL_CHIPS]
+        first = pools[pool, POOL_CHIPS_FIRST] + (at - pools[pool, POOL_FIRST]) * wide
+        free, wasted = 0, 0
+        for chip in range(first, first + wide):
+            rest = int(chips[chip])
+            if rest > 0:
+                free += rest
+                if rest < WHOLE_MILLI:
+                    wasted += wastes[rest]
+        cpu, mem, whole = node[at, CPU], node[at, MEM], node[at, WHOLE]
+        spoiled = standing(cpu, mem, free, whole, wasted, cpu_rate, mem_rate, unable)
+        if whole > 1:
+            spoiled -= able(kinds, cpu, mem, whole) * whole * WHOLE_MILLI
+        states[at, STATE_FREE] = free
+        states[at, STATE_WASTED] = wasted
+        states[at, STATE_SPOILED] = spoiled
+
+
+@kernel
+def note_keys(
+    slot: int, count: int, need: Ints, pools: Ints, node: Ints, chips: Small, tables: Tables
+) -> None:
+    """Note in a slot what all the tasks of a need raise on the first rows in `spots`.
+
+    With the ties below it; `UNFIT` where there is no room. They take the chips that the accounts
+    would give them (see `nodes.take`). Who has a node to himself leaves nothing of it to others.
+    """
+    rates, wastes, kinds, terms, keys, states, _, _, _, _, left, spots = tables
+    cpu_rate, mem_rate = rates[0], rates[1]
+    unable = kinds[kinds.shape[0] - 1, KIND_WEIGHT]
     tasks, milli, per_task = need[NEED_TASKS], need[NEED_MILLI], need[NEED_CHIPS]
-    risen, on_chip = 0, 0
-    if chips.shape[1] > 0:
-        risen = -standing(cpu, mem, free, whole, wasted, rates, kinds)
-    cpu -= need[NEED_CPU] * tasks
-    mem -= need[NEED_MEM] * tasks
-    if per_task > 0:
-        free -= per_task * tasks * WHOLE_MILLI
-        whole -= per_task * tasks
-    elif milli > 0:
-        for _ in range(tasks):
-            best = -1
-            for chip in range(chips.shape[1]):
-                if left[chip] >= milli and (best < 0 or left[chip] < left[best]):
-                    best = chip
-            if left[best] == WHOLE_MILLI:
-                whole -= 1
+    cpu_taken, mem_taken = need[NEED_CPU] * tasks, need[NEED_MEM] * tasks
+    alone, taken = need[NEED_EXCLUSIVE] > 0, per_task * tasks
+    shared = milli > 0 and per_task == 0
+    for spot in range(count):
+        at, pool = spots[spot, 0], spots[spot, 1]
+        wide, whole = pools[pool, POOL_CHIPS], node[at, WHOLE]
+        keys[slot, at] = UNFIT
+        if (
+            whole < taken
+            or (shared and whole == 0 and node[at, PART] < milli)
+            or (cpu_taken > 0 and node[at, CPU] < cpu_taken)
+            or (mem_taken > 0 and node[at, MEM] < mem_taken)
+            or node[at, READY] == 0
+            or node[at, CLOSED] > 0
+            or (alone and node[at, SHARES] > 0)
+            or (milli > 0 and node[at, DEBT] > 0)
+        ):
+            continue
+        cpu, mem = node[at, CPU] - cpu_taken, node[at, MEM] - mem_taken
+        risen, on_chip = 0, 0
+        if wide > 0:
+            free, wasted = states[at, STATE_FREE] - taken * WHOLE_MILLI, states[at, STATE_WASTED]
+            whole -= taken
+            if shared:
+                first = pools[pool, POOL_CHIPS_FIRST] + (at - pools[pool, POOL_FIRST]) * wide
+                for chip in range(wide):
+                    left[chip] = chips[first + chip]
+                missing = tasks
+                while missing > 0:
+                    best = -1
+                    for chip in range(wide):
+                        if left[chip] >= milli and (best < 0 or left[chip] < left[best]):
+                            best = chip
+                    if best < 0:
+                        break
+                    if left[best] == WHOLE_MILLI:
+                        whole -= 1
+                    else:
+                        wasted -= wastes[left[best]]
+                    on_chip = left[best] - milli
+                    left[best] = on_chip
+                    wasted += wastes[on_chip]
+                    free -= milli
+                    missing -= 1
+                if missing > 0:
+                    continue
+            if alone:
+                risen = standing(0, 0, free, 0, wasted, cpu_rate, mem_rate, unable)
             else:
-                wasted -= wastes[left[best]]
-            left[best] -= milli
-            wasted += wastes[left[best]]
-            free -= milli
-            on_chip = int(left[best])
-    if chips.shape[1] > 0:
-        if need[NEED_EXCLUSIVE]:
-            cpu, mem, whole = 0, 0, 0
-        risen += standing(cpu, mem, free, whole, wasted, rates, kinds)
-        risen += term[TERM_LOAD] * milli * tasks
-    tight = on_chip
-    if term[TERM_CPU] > 0:
-        tight += max(min(cpu, term[TERM_CPU]), 0) * WHOLE_MILLI // term[TERM_CPU]
-    return int(risen * TIES + tight)
+                risen = standing(cpu, mem, free, whole, wasted, cpu_rate, mem_rate, unable)
+                if whole > 1:
+                    risen -= able(kinds, cpu, mem, whole) * whole * WHOLE_MILLI
+            risen += terms[pool, TERM_LOAD] * milli * tasks - states[at, STATE_SPOILED]
+        tight = on_chip + min(
+            (min(max(cpu, 0), CUT) * terms[pool, TERM_CPU]) >> ONE_BITS, WHOLE_MILLI
+        )
+        keys[slot, at] = risen * TIES + tight
 
 
 @kernel
-def note_pool(
-    slot: int, pool: int, row: int, need: Ints, pools: Ints, all_nodes: Ints, all_chips: Small,
-    all_where: Codes, tables: Tables,
-) -> None:  # fmt: skip
-    """Note in a slot what a need raises on a row of a pool, or on all for a row of -1."""
-    rates, wastes, kinds, terms, keys, _, _, _, _, left = tables
-    place = pools[pool]
-    size, wide = place[POOL_ROWS], place[POOL_CHIPS]
-    base, first = place[POOL_FIRST], place[POOL_CHIPS_FIRST]
-    node = all_nodes[base : base + size]
-    chips = all_chips[first : first + size * wide].reshape((size, wide))
-    where = all_where[place[POOL_WHERE_FIRST] :]
-    if row >= 0:
-        keys[slot, base + row] = key_of(
-            node, chips, where, need, row, terms[pool], rates, wastes, kinds, left
-        )
-        return
-    for each in range(size):
-        keys[slot, base + each] = key_of(
-            node, chips, where, need, each, terms[pool], rates, wastes, kinds, left
-        )
+def gather(
+    slot: int, owner: int, pool: int, pools: Ints, placed: Ints, size: int, tables: Tables
+) -> int:
+    """Put into `spots` the rows of which a slot of an owner is to be told, and give how many.
 
-
-@kernel
-def follow(
-    slot: int, need: Ints, owner: int, pools: Ints, all_nodes: Ints, all_chips: Small,
-    all_where: Codes, placed: Ints, size: int, tables: Tables,
-) -> None:  # fmt: skip
-    """Bring a slot of an owner up to the first `size` shares of `placed`."""
-    _, _, _, _, _, done, fresh, stamps, owners, _ = tables
-    rows = stamps.shape[0] - 1
+    Those that changed until the first `size` shares of `placed`, and all of a pool that it does
+    not have yet.
+    """
+    _, _, _, _, _, states, done, fresh, stamps, owners, _, spots = tables
+    rows = states.shape[0]
     if owners[slot] != owner or size - done[slot] > rows:
         owners[slot] = owner
-        for pool in range(fresh.shape[1]):
-            fresh[slot, pool] = False
+        for other in range(fresh.shape[1]):
+            fresh[slot, other] = False
         done[slot] = size
-        return
     stamps[rows] += 1
     stamp = stamps[rows]
-    for back in range(size - done[slot]):
-        share = size - 1 - back
-        pool, row = placed[share, ADDED_POOL], placed[share, ADDED_ROW]
-        at = pools[pool, POOL_FIRST] + row
-        if fresh[slot, pool] and stamps[at] != stamp:
+    count = 0
+    for share in range(done[slot], size):
+        other = placed[share, ADDED_POOL]
+        at = pools[other, POOL_FIRST] + placed[share, ADDED_ROW]
+        if stamps[at] != stamp and fresh[slot, other]:
             stamps[at] = stamp
-            note_pool(slot, pool, row, need, pools, all_nodes, all_chips, all_where, tables)
+            spots[count, 0] = at
+            spots[count, 1] = other
+            count += 1
     done[slot] = size
+    if not fresh[slot, pool]:
+        fresh[slot, pool] = True
+        base = pools[pool, POOL_FIRST]
+        for at in range(base, base + pools[pool, POOL_ROWS]):
+            spots[count, 0] = at
+            spots[count, 1] = pool
+            count += 1
+    return int(count)
+
+
+@kernel
+def renew(
+    slot: int, pool: int, need: Ints, owner: int, pools: Ints, node: Ints, chips: Small,
+    placed: Ints, size: int, tables: Tables,
+) -> None:  # fmt: skip
+    """Have in a slot what a need of an owner raises on a pool, as things are now."""
+    last = tables[4].shape[0]
+    note_states(gather(last, 0, pool, pools, placed, size, tables), pools, node, chips, tables)
+    count = gather(slot, owner, pool, pools, placed, size, tables)
+    note_keys(slot, count, need, pools, node, chips, tables)
 
 
 @kernel
@@ -273,38 +335,35 @@ def least(keys: Ints, base: int, size: int, allowed: Mask) -> int:
 
 @kernel
 def choose(
-    options: Ints, first: int, last: int, pools: Ints, all_nodes: Ints, all_chips: Small,
-    all_where: Codes, placed: Ints, size: int, tables: Tables, anywhere: Mask, shares: Ints,
+    options: Ints, first: int, last: int, pools: Ints, node: Ints, chips: Small, placed: Ints,
+    size: int, tables: Tables, shares: Ints,
 ) -> int:  # fmt: skip
     """The option among those alike to the first, before `last`, on which the least is raised.
 
     `shares` gets the row and the tasks. NONE where no node holds the gang, ASKS where something is
     reserved on one of the pools.
     """
-    keys, fresh = tables[4], tables[6]
+    keys, done, fresh, owners = tables[4], tables[6], tables[7], tables[9]
     group = options[first, OPTION_GROUP]
     found, best = NONE, UNFIT
     for number in range(first, last):
-        option = options[number]
-        if option[OPTION_GROUP] != group:
+        if options[number, OPTION_GROUP] != group:
             break
-        if option[OPTION_OUT] or option[OPTION_NODES] > 1:
+        if options[number, OPTION_OUT] or options[number, OPTION_NODES] > 1:
             continue
-        pool = option[OPTION_POOL]
+        pool, owner = options[number, OPTION_POOL], options[number, OPTION_NEED]
         if pools[pool, POOL_ASK]:
             return ASKS
-        slot = option[OPTION_NEED] % keys.shape[0]
-        follow(
-            slot, option, option[OPTION_NEED], pools, all_nodes, all_chips, all_where, placed,
-            size, tables,
-        )  # fmt: skip
-        if not fresh[slot, pool]:
-            fresh[slot, pool] = True
-            note_pool(slot, pool, -1, option, pools, all_nodes, all_chips, all_where, tables)
+        slot = owner % keys.shape[0]
+        # Calls cost more than what they find out where there is nothing to do.
+        if done[slot] < size or owners[slot] != owner or not fresh[slot, pool]:
+            renew(slot, pool, options[number], owner, pools, node, chips, placed, size, tables)
         base = pools[pool, POOL_FIRST]
-        row = least(keys[slot], base, pools[pool, POOL_ROWS], anywhere)
-        if row >= 0 and keys[slot, base + row] < best:
-            found, best = number, keys[slot, base + row]
-            shares[0] = row
-            shares[1] = option[NEED_TASKS]
+        for at in range(base, base + pools[pool, POOL_ROWS]):
+            if keys[slot, at] < best:
+                best = keys[slot, at]
+                found = number
+                shares[0] = at - base
+    if found >= 0:
+        shares[1] = options[found, NEED_TASKS]
     return int(found)
