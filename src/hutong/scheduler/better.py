@@ -65,6 +65,7 @@ class Better:
         now_ms, limit = self._board.now_ms, look.options[at].score
         best: tuple[tuple[int, int, int], Found] | None = None
         of_all = True
+        hopeful: list[tuple[int, int, int]] = []
         for position in range(at):
             option = look.options[position]
             if not look.fitting(position).exhausted:
@@ -82,6 +83,12 @@ class Better:
             if entity.limits and self._cycle.ledger.over_quota(entity, option.claim):
                 of_all = False
                 continue
+            hopeful.append((self._score(look, option, bound_ms), position, last_ms))
+        hopeful.sort()
+        for least, position, last_ms in hopeful:
+            if best is not None and least > best[0][0]:
+                break
+            option = look.options[position]
             found = self._board.earliest(option, look.shape.tasks)
             if found is None or found.basis == "none" or found.start_ms <= now_ms:
                 continue

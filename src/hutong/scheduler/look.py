@@ -23,6 +23,7 @@ from hutong.scheduler.vicinity import Vicinity
 
 AnyFitting = Fitting | LaidFitting | NoRoom
 NO_ROOM = NoRoom()
+_FULL = {(0, 0): NO_ROOM, (0, 1): NoRoom(lasting=True)}
 
 
 class Look:
@@ -117,7 +118,7 @@ class Look:
         found = rows[:, layout.OPTION_FITS : layout.OPTION_ROOMY].tolist()
         for at, (fits, out, lasting) in enumerate(found):
             if out and ((known := fittings[at]) is None or not known.exhausted):
-                fittings[at] = NoRoom(fits, lasting=lasting)
+                fittings[at] = _FULL.get((fits, lasting)) or NoRoom(fits, lasting=lasting)
                 self.fits_count = max(self.fits_count, fits)
         self.settle()
 
