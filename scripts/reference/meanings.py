@@ -161,6 +161,8 @@ PROFILE_SETTINGS = {
     "thousandths.",
     "restart_ms": "How much longer it takes to go on after a stop.",
     "grow_after_ms": "How long a gang that may be resized runs at least before it grows.",
+    "spot_retry_ms": "How long an offer on spot terms that refused a node, or took one back, is "
+    "not asked again; above 0 jobs with deadlines move between offers.",
 }
 SETTINGS = {
     "HUTONG_URL": "Address of the hub, for every command that talks to one.",

@@ -44,6 +44,7 @@ def offer_scaled(ground: Ground, event: ev.OfferScaled, entry: ev.Entry) -> None
     for name in event.away:
         offer.nodes[name].away = True
         ground.show_node(record, name)
+    offer.past = offer.past.after(entry.at_ms, held=bool(offer.nodes), lost=False)
     show(ground, record, event.pool)
 
 
@@ -54,13 +55,18 @@ def inventory_seen(ground: Ground, record: SiteRecord, at_ms: int) -> None:
     nodes = {node.id: node for node in record.inventory.nodes}
     offers = {offer.pool: offer for offer in record.inventory.offers}
     for pool, known in record.offers.items():
+        had, lost = bool(known.nodes), False
         for name in list(known.nodes):
             if _is_gone(known.nodes[name], nodes.get(name), offers.get(pool)):
-                _close(known, known.nodes.pop(name), at_ms)
+                gone = known.nodes.pop(name)
+                lost |= not gone.away
+                _close(known, gone, at_ms)
             elif name in nodes:
                 _see(known.nodes[name], nodes[name], at_ms)
                 if known.nodes[name].away:
                     ground.show_node(record, name)
+        if had:
+            known.past = known.past.after(at_ms, held=bool(known.nodes), lost=lost)
         show(ground, record, pool)
 
 
@@ -92,7 +98,7 @@ def show(ground: Ground, record: SiteRecord, pool: PoolId) -> None:
         coming = {name: n.asked_ms for name, n in staying.items() if not n.seen}
         idle_since = {name: n.idle_ms for name, n in staying.items() if n.seen}
         promised = {n.job: True for n in staying.values() if n.job and n.idle_ms == n.ready_ms}
-        ground.scheduler.put_nodes_of_offer(pool, coming, idle_since, promised)
+        ground.scheduler.put_nodes_of_offer(pool, coming, idle_since, promised, known.past)
 
 
 def _is_gone(known: OfferNode, node: Node | None, offer: Offer | None) -> bool:

@@ -18,6 +18,7 @@ from hutong.model.supply import Inventory, Site, cost_microcny
 from hutong.model.tenant import Usage
 from hutong.scheduler.plan import Explanation
 from hutong.scheduler.records import Resumption
+from hutong.scheduler.when.spot_past import UNSEEN, SpotPast
 
 STORY_LINES = 32
 
@@ -295,7 +296,8 @@ class OfferNode(msgspec.Struct):
 class OfferRecord(msgspec.Struct):
     """One offer of a site: its nodes that are not known to be gone, and the account of the others.
 
-    `node_ms` sums from the request to the end, `boot_ms` of that until they were ready.
+    `node_ms` sums from the request to the end, `boot_ms` of that until they were ready. `past` is
+    what was seen of how long its nodes last.
     """
 
     nodes: dict[NodeId, OfferNode] = {}
@@ -304,6 +306,7 @@ class OfferRecord(msgspec.Struct):
     node_ms: int = 0
     boot_ms: int = 0
     cost_microcny: int = 0
+    past: SpotPast = UNSEEN
 
 
 class SiteRecord(msgspec.Struct):

@@ -100,6 +100,7 @@ class Blocked:
                     Want(
                         group.name, entry.job, group.entity, look, usable, outcome.at,
                         start.start_ms, spacing, elements, entry.submitted_ms or cycle.now_ms,
+                        entry.served_ms,
                     )
                 )  # fmt: skip
         else:

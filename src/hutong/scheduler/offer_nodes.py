@@ -10,6 +10,7 @@ from hutong.model.ids import AttemptId, JobId, NodeId, PoolId, TenantId
 from hutong.model.supply import Offer, Pool
 from hutong.scheduler.records import RunningAttempt
 from hutong.scheduler.shapes import NEVER_MS, WHOLE_MILLI
+from hutong.scheduler.when.spot_past import UNSEEN
 
 
 class OfferNodes:
@@ -18,16 +19,17 @@ class OfferNodes:
     `coming` are nodes that were asked for and that no inventory has named yet, with the time of
     the request. `idle_since` tells of each node that was asked for since when nothing has run on
     it, where nothing does; a node that is going back is in neither. For the jobs in `promised`
-    nodes were started that nothing has run on yet.
+    nodes were started that nothing has run on yet. `past` is what was seen of its nodes so far.
     """
 
-    __slots__ = ("coming", "idle_since", "offer", "promised")
+    __slots__ = ("coming", "idle_since", "offer", "past", "promised")
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
         self.coming: dict[NodeId, int] = {}
         self.idle_since: dict[NodeId, int] = {}
         self.promised: dict[JobId, bool] = {}
+        self.past = UNSEEN
 
     @property
     def nodes_count(self) -> int:

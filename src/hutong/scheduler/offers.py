@@ -35,6 +35,7 @@ from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.spot import is_spot
+from hutong.scheduler.spot_zones import has_none, pick
 from hutong.scheduler.supply import Supply
 from hutong.scheduler.tenants import Entity, Ledger
 from hutong.scheduler.yard import Bin, Yard
@@ -47,7 +48,8 @@ class Want(NamedTuple):
     """Jobs of one group that are blocked, as `elements` from `job` on.
 
     The first is expected to start at `start_ms` on option `at` (0 where nobody can tell), each
-    further one `spacing_ms` later. `usable` are the options that quotas leave, by position.
+    further one `spacing_ms` later. `usable` are the options that quotas leave, by position. The
+    first has worked `served_ms` in earlier attempts.
     """
 
     group: int
@@ -60,6 +62,7 @@ class Want(NamedTuple):
     spacing_ms: int
     elements: int
     submitted_ms: int
+    served_ms: int = 0
 
 
 class Served(NamedTuple):
@@ -250,11 +253,29 @@ class _Desk:
     def _best_start(self, want: Want, offered: Sequence[int], last_ms: int) -> Start | None:
         """The best nodes to start for a job that is else expected to start at `last_ms`."""
         starts = []
-        for at in offered:
+        for at in self._allowed(want, offered):
             start = self._could_start(want, at, last_ms)
             if start is not None:
                 starts.append(start)
         return min(starts, default=None, key=lambda start: start[:2])
+
+    def _allowed(self, want: Want, offered: Sequence[int]) -> Sequence[int]:
+        """The options whose offers are asked: of spot ones with nodes, as far as is known."""
+        retry_ms = self._profile.spot_retry_ms
+        if not retry_ms:
+            return offered
+        found = pick(want, offered, self._yards, self._now_ms, retry_ms)
+        if found is not None:
+            self._look_again(found.again_ms)
+            return found.positions
+        left = []
+        for at in offered:
+            yard = self._yards[want.look.options[at].columns.pool.id]
+            if has_none(yard, self._now_ms, retry_ms):
+                self._look_again(yard.account.past.none_ms + retry_ms)
+            else:
+                left.append(at)
+        return left
 
     def _could_start(self, want: Want, at: int, last_ms: int) -> Start | None:
         """Nodes of one option's offer for one gang, unless something speaks against them."""

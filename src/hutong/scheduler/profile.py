@@ -33,6 +33,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `reclaim` takes back what was lent when its owner asks. Commercial capacity is started once the
     expected wait passes `commercial_after_ms` and given back after `commercial_idle_ms`.
+    With `spot_retry_ms` above 0 an offer on spot terms that refused a node, or took one back, is
+    not asked again for so long, and jobs with deadlines move between offers (see `spot_zones`).
     """
 
     name: str = "fair"
@@ -61,6 +63,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     round_gain_milli: int = 200
     restart_ms: int = 30_000
     grow_after_ms: int = 10 * 60_000
+    spot_retry_ms: int = 0
 
 
 PROFILES = {

@@ -37,6 +37,7 @@ RANGES = {
     "round_gain_milli": (0, 9_000),
     "restart_ms": (0, limits.DURATION_MS),
     "grow_after_ms": (0, limits.DURATION_MS),
+    "spot_retry_ms": (0, limits.DURATION_MS),
 }
 """The least and the most of each setting that is a number."""
 

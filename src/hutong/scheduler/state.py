@@ -52,6 +52,7 @@ from hutong.scheduler.tenant_standing import share_of, tenant_standing, waiting_
 from hutong.scheduler.tenant_tree import Part
 from hutong.scheduler.tenants import Ledger, Tenants
 from hutong.scheduler.use import Use
+from hutong.scheduler.when.spot_past import UNSEEN, SpotPast
 
 __all__ = ["QueuedJob", "RunningAttempt", "SchedulerState", "SiteStatus", "Snapshot"]
 
@@ -112,11 +113,12 @@ class SchedulerState:
         coming: dict[NodeId, int],
         idle_since: dict[NodeId, int],
         promised: dict[JobId, bool],
+        past: SpotPast = UNSEEN,
     ) -> None:
         """Say which nodes of an offer were asked for and have not been named by its site, with the
         time of the request, since when each of the others has been idle (Unix ms), and for which
-        jobs there are some that nothing has run on."""
-        self._supply.put_nodes_of_offer(pool, coming, idle_since, promised)
+        jobs there are some that nothing has run on. `past` is what was seen of its nodes."""
+        self._supply.put_nodes_of_offer(pool, coming, idle_since, promised, past)
 
     # Data
 

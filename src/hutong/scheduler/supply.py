@@ -28,6 +28,7 @@ from hutong.scheduler.records import RunningAttempt, SiteStatus
 from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.share import Share, chips_kept
 from hutong.scheduler.wanted import Wanted
+from hutong.scheduler.when.spot_past import SpotPast
 
 BASES = ("limits", "estimates", "none")
 """What an expected end may rest on, the surest first."""
@@ -176,12 +177,13 @@ class Supply:
         coming: dict[NodeId, int],
         idle_since: dict[NodeId, int],
         promised: dict[JobId, bool],
+        past: SpotPast,
     ) -> None:
         """Say which nodes of an offer should exist. See `OfferNodes`."""
         standing = self.offers.get(pool)
         if standing is not None:
             standing.coming, standing.idle_since = coming, idle_since
-            standing.promised = promised
+            standing.promised, standing.past = promised, past
 
     # Attempts
 

@@ -35,6 +35,9 @@ _FADE_EVERY_MS = 30 * 3_600_000
 _FADE_MILLI = 917
 """The past fades: every 30 hours to 0.917 of its weight, which halves it in ten days."""
 
+_GONE_MS = 1_000 * _FADE_EVERY_MS
+"""After so long nothing of it is left."""
+
 
 class SpotJob(NamedTuple):
     """A job as it came: its work on one node, and what starting takes. `step_ms` is the longest
@@ -65,11 +68,14 @@ class ZonePast:
 
     __slots__ = ("_age_ms", "_faded_ms", "_revoked_milli", "_up_ms")
 
-    def __init__(self) -> None:
-        self._up_ms = 0
-        self._revoked_milli = 0
-        self._age_ms = 0
-        self._faded_ms = 0
+    def __init__(self, kept: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
+        """`kept` is what another one had as `values`."""
+        self._up_ms, self._revoked_milli, self._age_ms, self._faded_ms = kept
+
+    @property
+    def values(self) -> tuple[int, int, int, int]:
+        """All that it knows, to be kept."""
+        return self._up_ms, self._revoked_milli, self._age_ms, self._faded_ms
 
     def note(self, span_ms: int, *, available: bool) -> None:
         """It had a node for so long, or had none."""
@@ -80,17 +86,26 @@ class ZonePast:
             if self._age_ms:
                 self._revoked_milli += 1000
             self._age_ms = 0
-        self._faded_ms += span_ms
-        while self._faded_ms >= _FADE_EVERY_MS:
-            self._faded_ms -= _FADE_EVERY_MS
-            self._up_ms = self._up_ms * _FADE_MILLI // 1000
-            self._revoked_milli = self._revoked_milli * _FADE_MILLI // 1000
+        self._fade(span_ms)
+
+    def lapse(self, span_ms: int) -> None:
+        """For so long nobody asked it for a node."""
+        if span_ms > 0:
+            self._age_ms = 0
+        self._fade(span_ms)
 
     @property
     def lasts_ms(self) -> int:
         """How long a node of it is expected to last; for comparing zones."""
         known = (self._up_ms + _PRIOR_MS) * 1000 // (self._revoked_milli + 1000)
         return known + self._age_ms
+
+    def _fade(self, span_ms: int) -> None:
+        self._faded_ms += min(span_ms, _GONE_MS)
+        while self._faded_ms >= _FADE_EVERY_MS:
+            self._faded_ms -= _FADE_EVERY_MS
+            self._up_ms = self._up_ms * _FADE_MILLI // 1000
+            self._revoked_milli = self._revoked_milli * _FADE_MILLI // 1000
 
 
 def next_place(
@@ -116,12 +131,12 @@ def next_place(
     best = _longest(available, lasts_ms)
     if best is not None and slack_ms >= 2 * (job.cold_ms + job.step_ms):
         return best
-    if standing.place == SURE or slack_ms < _kept_ms(job, standing.left_ms):
+    if standing.place == SURE or slack_ms < kept_ms(job, standing.left_ms):
         return SURE
     return IDLE
 
 
-def _kept_ms(job: SpotJob, left_ms: int) -> int:
+def kept_ms(job: SpotJob, left_ms: int) -> int:
     """The slack below which a job waits no more."""
     span_ms = job.deadline_ms - job.begin_ms
     slack_ms = max(span_ms - job.work_ms, 0)
