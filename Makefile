@@ -26,7 +26,7 @@ LOCKED := --require-hashes --only-binary :all:
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header $(if $(UPGRADE),--upgrade) pyproject.toml
 
-.PHONY: help run test check sim bench bench-scheduler bench-simulation docs lock clean
+.PHONY: help run test check sim bench bench-scheduler bench-simulation scoreboard docs lock clean
 .PHONY: gone
 
 help: ## print this list
@@ -55,6 +55,9 @@ bench-scheduler: $(RUN) ## measure the scheduling core alone, in CPU seconds (JS
 
 bench-simulation: $(RUN) ## measure the replay against peers and its floor (JSON=1 as above)
 	JSON=$(JSON) exec $(BIN)/python -m benchmarks.simulation $(ARGS)
+
+scoreboard: $(RUN) ## measure against peers on public traces (JSON=1 as above)
+	JSON=$(JSON) exec $(BIN)/python -m benchmarks.scoreboard $(ARGS)
 
 docs: $(RUN) ## write the generated reference pages again
 	exec $(BIN)/python scripts/make_docs.py $(ARGS)

@@ -93,7 +93,8 @@ def test_make_help_fits_a_terminal_of_100_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["run", "test", "check", "sim", "bench", "bench-scheduler", "docs", "lock"]
+    "target",
+    ["run", "test", "check", "sim", "bench", "bench-scheduler", "scoreboard", "docs", "lock"],
 )
 def test_no_recipe_echoes_itself(target: str) -> None:
     """With JSON=1 stdout holds the figures only, so nothing may write a command there."""

@@ -81,8 +81,8 @@ PROFILES = {
         reservations_count=1_000, better_wait_ms=0,
     ),
     "fragmentation": Profile(
-        name="fragmentation", order="fifo", backfill="none", fit="fragmentation", preemption=False,
-        reclaim=False, better_wait_ms=0,
+        name="fragmentation", order="fifo", backfill="easy", fit="fragmentation", preemption=False,
+        reclaim=False, reservations_count=0, better_wait_ms=0,
     ),
     "sjf": Profile(
         name="sjf", order="sjf", backfill="easy", preemption=False, reclaim=False,

@@ -1,0 +1,1 @@
+"""The scoreboard: Hutong beside published and runnable peers, on the same inputs."""
