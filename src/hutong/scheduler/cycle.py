@@ -31,7 +31,7 @@ from hutong.scheduler.fragment import Fragments
 from hutong.scheduler.gang import Gangs, Piece, Turn
 from hutong.scheduler.gang_resize import Resizes
 from hutong.scheduler.look import Look
-from hutong.scheduler.match import Option
+from hutong.scheduler.match import Match, Option
 from hutong.scheduler.offers import Verdict, Want, decide, has_offers, tell
 from hutong.scheduler.order import ClassOrder, Cursor, Passed
 from hutong.scheduler.plan import (
@@ -183,11 +183,20 @@ class Cycle:
 
     def scale(self) -> Verdict:
         """Start nodes of offers for what is blocked. Comes last: it charges the ledger on paper."""
-        verdict = decide(self.wants, self.snapshot.supply, self.board, self.ledger, self.profile)
+        verdict = decide(
+            self.wants, self.snapshot.supply, self.board, self.ledger, self.profile,
+            self._match,
+        )  # fmt: skip
+        self.preemptions += verdict.moves
+        if self.profile.spot_retry_ms and self.placements and self.snapshot.supply.offers:
+            self.look_again(self.now_ms + 1)  # who starts on a sure node may move from there
         if verdict.served:
             served = dict(verdict.served)
             self.deferrals = [tell(line, served.get(line.group)) for line in self.deferrals]
         return verdict
+
+    def _match(self, shape: Shape) -> Match:
+        return self.snapshot.matcher.match(shape, self.profile, self.ambient)
 
     def look_at(self, number: int) -> Look:
         """What this cycle knows of the shape with a number."""

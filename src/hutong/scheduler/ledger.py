@@ -168,6 +168,10 @@ class Ledger:
 
     # What is lent, and who may take it back
 
+    def entity(self, tenant: TenantId) -> Entity:
+        """A tenant by its name."""
+        return self._tenants.find(tenant)
+
     def owner(self, entity: Entity, claim: Claim) -> Entity | None:
         """The nearest of a tenant and those above it that has a guarantee of what an attempt asks
         for, and would be within it with the attempt; None where there is none.

@@ -30,11 +30,12 @@ from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.look import Look
 from hutong.scheduler.offer_nodes import OfferNodes
 from hutong.scheduler.option import Option, cost_weight_milli
-from hutong.scheduler.plan import Deferral, Scaling
+from hutong.scheduler.plan import Deferral, Preemption, Scaling
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.spot import is_spot
+from hutong.scheduler.spot_moves import MatchOf, Mover
 from hutong.scheduler.spot_zones import has_none, pick
 from hutong.scheduler.supply import Supply
 from hutong.scheduler.tenants import Entity, Ledger
@@ -75,11 +76,13 @@ class Served(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What was decided: scalings, by group whom they serve, and when to look again (0: never)."""
+    """What was decided: scalings, by group whom they serve, when to look again (0: never), and who
+    moves to nodes that were started for it."""
 
     scalings: tuple[Scaling, ...] = ()
     served: tuple[tuple[int, Served], ...] = ()
     look_again_ms: int = 0
+    moves: tuple[Preemption, ...] = ()
 
 
 class Start(NamedTuple):
@@ -95,12 +98,14 @@ class Start(NamedTuple):
 
 
 def decide(
-    wants: Sequence[Want], supply: Supply, board: Board, ledger: Ledger, profile: Profile
-) -> Verdict:
+    wants: Sequence[Want], supply: Supply, board: Board, ledger: Ledger, profile: Profile,
+    match: MatchOf,
+) -> Verdict:  # fmt: skip
     """Which offers to scale. Charges the ledger for what it puts on paper."""
     if not supply.offers:
         return Verdict()
-    return _Desk(supply, board, ledger, profile).decide(wants)
+    desk = _Desk(supply, board, ledger, profile)
+    return desk.decide(wants, match)
 
 
 def has_offers(look: Look) -> bool:
@@ -139,10 +144,11 @@ class _Desk:
             if columns is not None and ready:
                 self._yards[pool] = Yard(columns, account, self._bins(columns, account))
 
-    def decide(self, wants: Sequence[Want]) -> Verdict:
+    def decide(self, wants: Sequence[Want], match: MatchOf) -> Verdict:
         for want in wants:
             if self._left > 0 and not want.look.shape.groups:
                 self._serve(want)
+        moves = self._move(match) if self._profile.spot_retry_ms else ()
         scalings = []
         for pool, yard in self._yards.items():
             nodes = yard.account.nodes_count
@@ -150,7 +156,19 @@ class _Desk:
                 scalings.append(Scaling(pool, nodes + len(yard.new), self._for[pool]))
             elif away := self._away(yard):
                 scalings.append(Scaling(pool, nodes - len(away), None, tuple(away)))
-        return Verdict(tuple(scalings), tuple(self._served.items()), self._again_ms)
+        return Verdict(tuple(scalings), tuple(self._served.items()), self._again_ms, moves)
+
+    def _move(self, match: MatchOf) -> tuple[Preemption, ...]:
+        """Start spot nodes for those on sure ones that should go back, and let them go there."""
+        mover = Mover(
+            self._supply, self._yards, self._ledger, match, now_ms=self._now_ms,
+            retry_ms=self._profile.spot_retry_ms,
+        )  # fmt: skip
+        found = mover.decide()
+        for pool, job in found.asked:
+            self._for.setdefault(pool, job)
+        self._look_again(found.again_ms)
+        return found.preemptions
 
     def _look_again(self, at_ms: int) -> None:
         if at_ms > self._now_ms:

@@ -1,11 +1,12 @@
 """Spot capacity at several sites for a job with a deadline: whose nodes are started for it.
 
 Theory of operation. It is asked for a blocked job that writes checkpoints and has a deadline, where
-there are offers on spot terms and sure ones. The rule is `when.spot_deadline`: it names one offer
-to ask next, sure capacity, or nothing for now. Which offers have nodes is only known by asking: one
-that refused a node or took one back counts as having none until the profile's `spot_retry_ms` has
-passed, every other one as having some. So offers are asked one after the other, those first whose
-nodes are expected to last longest, and what they answer is seen in the next cycle.
+there are sure offers and, better by its objective, others on spot terms. The rule of
+`when.spot_deadline` names one offer to ask next, sure capacity, or nothing for now. Which offers
+have nodes is only known by asking: one that refused a node or took one back counts as having none
+until the profile's `spot_retry_ms` has passed, every other one as having some. So offers are asked
+one after the other, those first whose nodes are expected to last longest, and what they answer is
+seen in the next cycle.
 
 The rule's steps are `spot_retry_ms`, so that a refusal has to come within that time. What a
 revocation loses at most is counted as part of a cold start.
@@ -56,14 +57,14 @@ def pick(
     sure = [way for way in ways if not is_spot(way[2].offer)]
     if not sure:
         return None
-    dear = min(option.cost() for _, option, _ in sure)
-    zones = [way for way in ways if is_spot(way[2].offer) and way[1].cost() < dear]
+    best = min(option.score for _, option, _ in sure)
+    zones = [way for way in ways if is_spot(way[2].offer) and way[1].score < best]
     if not zones:
         return None
     left_ms = min(option.run_ms for _, option, _ in sure)
-    cold_ms = max(_cold_ms(option, yard, shape.checkpoint_ms) for _, option, yard in ways)
+    cold = max(cold_ms(option, yard, shape.checkpoint_ms) for _, option, yard in ways)
     begin_ms = want.submitted_ms or now_ms
-    job = SpotJob(begin_ms, shape.deadline_ms, left_ms + want.served_ms, cold_ms, retry_ms)
+    job = SpotJob(begin_ms, shape.deadline_ms, left_ms + want.served_ms, cold, retry_ms)
     has = [
         yard.left >= option.nodes_needed and not has_none(yard, now_ms, retry_ms)
         for _, option, yard in zones
@@ -79,7 +80,7 @@ def pick(
     return Pick([zones[place][0]])
 
 
-def _cold_ms(option: Option, yard: Yard, checkpoint_ms: int) -> int:
+def cold_ms(option: Option, yard: Yard, checkpoint_ms: int) -> int:
     """From the request for a node to work that was not done before."""
     lost = lost_ms(option.run_ms, checkpoint_ms) if is_spot(yard.offer) else 0
     return max(yard.offer.boot_ms, 1) + option.ready_ms + lost

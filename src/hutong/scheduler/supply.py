@@ -241,6 +241,10 @@ class Supply:
             if running.need.exclusive or (running.need.milli and not running.attempt.accelerator)
         ]
 
+    def running_at(self, site: SiteId) -> Iterable[Running]:
+        """What holds capacity at a site."""
+        return self._at_site.get(site, {}).values()
+
     def release(self, attempt: AttemptId) -> Running | None:
         """Give back what an attempt held; None when it held nothing."""
         running = self.running.pop(attempt, None)

@@ -58,6 +58,7 @@ class TraceJob(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     after: str = ""
     think_ms: int = 0
     inputs: tuple[DataInput, ...] = ()
+    cost_weight_milli: int | None = None
 
 
 class WorkloadInfo(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from hutong.model.resources import Amount
 from hutong.model.supply import Inventory, Node, NodeCondition, Offer, Pool, PriceBook
 from hutong.scheduler.plan import Plan
 from hutong.scheduler.profile import Profile
+from hutong.scheduler.when.spot_past import UNSEEN, SpotPast
 from tests.unit.scheduler.worlds import A100, World
 
 AT_ONCE = Commercial(after_ms=0)
@@ -35,6 +36,7 @@ class Market(World):
         super().__init__(profile)
         self.offers: dict[PoolId, Offer] = {}
         self.slots: dict[PoolId, dict[NodeId, Slot]] = {}
+        self.pasts: dict[PoolId, SpotPast] = {}
         self.started: list[int] = []
         """How many nodes each scaling started."""
         self._lag_ms = lag_ms
@@ -81,6 +83,8 @@ class Market(World):
                 self.state.enqueue(queued, 1)
                 self.jobs[running.job] = (queued, 1)
         del self.slots[PoolId(path)][name]
+        past = self.pasts.get(PoolId(path), UNSEEN)
+        self.pasts[PoolId(path)] = past.after(self.now_ms, held=False, lost=True)
         self._put_inventory(SiteId(path.partition("/")[0]))
 
     def _put_inventory(self, site: SiteId) -> None:
@@ -100,7 +104,9 @@ class Market(World):
         coming = {name: slot.asked_ms for name, slot in slots.items() if not slot.told}
         idle_since = {name: slot.idle_ms for name, slot in slots.items() if slot.told}
         promised = {slot.job: True for slot in slots.values() if slot.job and not slot.used}
-        self.state.put_nodes_of_offer(pool, coming, idle_since, promised)
+        past = self.pasts.get(pool, UNSEEN).after(self.now_ms, held=bool(slots), lost=False)
+        self.pasts[pool] = past
+        self.state.put_nodes_of_offer(pool, coming, idle_since, promised, past)
 
     def apply(self, plan: Plan) -> None:
         for scaling in plan.scalings:

@@ -99,6 +99,7 @@ class Replay:
         self._instants = 0
         self._moved_ms = self.begin_ms
         self._rounds = profile.round_ms > 0 and profile.order in INDEXES
+        self._contends = self._rounds or profile.spot_retry_ms > 0
         self._until_ms = self.begin_ms + setup.until_ms if setup.until_ms else 0
         self._always = bool(self.supply.providers)
         self._boots: dict[str, int] = {
@@ -371,7 +372,7 @@ class Replay:
                 accelerator=placement.accelerator, end_basis=placement.end_basis,
                 rate_microcny_per_hour=placement.rate_microcny_per_hour, grace_ms=spec.grace_ms,
                 running_ms=self.now_ms if at_once else 0, checkpoint_ms=spec.checkpoint_ms,
-                inputs=spec.inputs, models=told.models, contends=spec if self._rounds else None,
+                inputs=spec.inputs, models=told.models, contends=spec if self._contends else None,
                 speed_milli=placement.speed_milli, served_ms=job.served_ms,
                 done_ms=self._done_ms(job),
             )

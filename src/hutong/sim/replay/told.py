@@ -100,7 +100,7 @@ class Teller:
         key = (
             job.tasks, job.cpu_milli, job.memory_mib, job.accelerators, job.tenant, job.priority,
             job.partition, believed_ms, limit_ms, deadline_ms, job.preemptible, job.checkpoint_ms,
-            job.kind, job.inputs,
+            job.kind, job.inputs, job.cost_weight_milli,
         )  # fmt: skip
         found = self._told.get(key)
         if found is None:
@@ -128,6 +128,7 @@ class Teller:
             preemptible=job.preemptible,
             inputs=job.inputs,
             checkpoint_ms=job.checkpoint_ms,
+            cost_weight_milli=job.cost_weight_milli,
         )
         fits = self._fitting(job, spec)
         if fits.accelerators != job.accelerators:
