@@ -15,6 +15,9 @@ from hutong.scheduler.columns import Ints, PoolColumns, Small
 from hutong.scheduler.kernels import layout
 from hutong.scheduler.kernels.marks import Codes
 
+_PLACED = 1_024
+"""So many placements are made of what one call of a kernel decided, at most."""
+
 
 class Arena:
     """Where the columns of each of some pools begin, and their topology domains.
@@ -68,14 +71,28 @@ class Arena:
         self._spare = ground
 
 
+class Space:
+    """Room to work in for the kernels, as large as the largest pool asks for."""
+
+    __slots__ = ("out", "rows", "shares", "sums", "tasks")
+
+    def __init__(self, arena: Arena) -> None:
+        most = arena.rows_most
+        self.rows, self.tasks = np.zeros((2, most), np.int64)
+        self.shares = np.zeros(2 * most + 2, np.int64)
+        self.sums = np.zeros(arena.sums_size, np.int64)
+        self.out = np.zeros((_PLACED, layout.OUT_PLACES), np.int64)
+
+
 class Ground:
     """The columns that one cycle changes, in the places that an arena gives them."""
 
-    __slots__ = ("arena", "chips", "count", "held", "node", "pools", "where")
+    __slots__ = ("arena", "chips", "count", "held", "node", "pools", "space", "where")
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
         self.pools = arena.pools.copy()
+        self.space = Space(arena)
         self.node: Ints = np.empty((arena.rows_count, layout.COLUMNS), np.int64)
         self.chips: Small = np.empty(arena.chips_size, np.int16)
         self.where: Codes = np.zeros(arena.where_size, np.int32)

@@ -126,8 +126,9 @@ class Cycle:
             self._sweep()
         ranks = self.snapshot.demand.by_rank(self.profile.classes)
         for rank, queues in enumerate(ranks):
-            self.blocked.classes_left = sum(bool(later) for later in ranks[rank + 1 :])
-            self._run_class([self._cursor(queue) for queue in queues])
+            if queues:
+                self.blocked.classes_left = sum([bool(later) for later in ranks[rank + 1 :]])
+                self._run_class([self._cursor(queue) for queue in queues])
         self._resizing.shrink()
         if not self.truncated:
             self._resizing.grow()
@@ -253,6 +254,8 @@ class Cycle:
 
         `extra` is the queue that it is in.
         """
+        if not cursors:
+            return
         asked = _shape_of(extra, until)
         order = ClassOrder(cursors, self.ledger, fair=self.profile.order == "fair")
         if extra is not None:
@@ -260,6 +263,7 @@ class Cycle:
         if self._flow is None:
             self._flow = self._begin_flow()
         flow = self._flow
+        flow.begin(order)
         while not self.truncated and (cursor := flow.turn(order)) is not None:
             self.board.gate.let(cursor.queue.entity.id)
             left, job, shape = self.placements_left, cursor.job, cursor.shape

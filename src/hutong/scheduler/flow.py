@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hutong.model.attempt import NodeShare
-from hutong.scheduler.arena import Ground
 from hutong.scheduler.columns import Ints, Mask
 from hutong.scheduler.demand import Shapes
 from hutong.scheduler.fit import NO_MASK
@@ -37,24 +36,11 @@ if TYPE_CHECKING:
 EXPLAINED = 128
 """So many placements of a cycle are compared with the other pools, the first in the order."""
 
+_FEW = 4
+"""So few jobs are all looked at as a class begins."""
+
 _LOOKED_AT = 64
 """So many shapes are looked at together at most, beside the next one."""
-
-_PLACED = 1_024
-"""So many placements are made of what one call decided, at most."""
-
-
-class Space:
-    """Room to work in for the kernels, as large as the largest pool asks for."""
-
-    __slots__ = ("out", "rows", "shares", "sums", "tasks")
-
-    def __init__(self, ground: Ground) -> None:
-        most = ground.arena.rows_most
-        self.rows, self.tasks = np.zeros((2, most), np.int64)
-        self.shares = np.zeros(2 * most + 2, np.int64)
-        self.sums = np.zeros(ground.arena.sums_size, np.int64)
-        self.out = np.zeros((_PLACED, layout.OUT_PLACES), np.int64)
 
 
 class Flow:
@@ -74,7 +60,7 @@ class Flow:
         self._at = shapes.at
         self._passed = passed
         self._asks_always = asks_always
-        self._space = Space(ground)
+        self._space = ground.space
         self._shapes: Ints = np.zeros((len(shapes.at) + 1, layout.SHAPE_PLACES), np.int64)
         self._rows: Ints = np.zeros((64, layout.OPTION_PLACES), np.int64)
         self._options: list[Option] = []
@@ -86,6 +72,13 @@ class Flow:
         """Whether something may have been reserved or closed since the last turn."""
         self.passed_more = False
         """Whether many shapes are passed over since then."""
+
+    def begin(self, order: ClassOrder) -> None:
+        """Look at the shapes of the first jobs where they are few, so that nothing stops for it."""
+        if len(order.entries) <= _FEW:
+            for number in dict.fromkeys([entry.shape for entry in order.entries]):
+                if not self._shapes[number, layout.SHAPE_STATE] and not self._passed.flags[number]:
+                    self._take_up(number)
 
     def turn(self, order: ClassOrder) -> Cursor | None:
         """Go on to the next job about which the cycle has to decide; None when nothing is left."""
@@ -185,7 +178,7 @@ class Flow:
     def _learn(self, order: ClassOrder) -> None:
         """Look at the shape of the next job, and at others that are near if all seem to fit."""
         self._take_up(order.next_shape())
-        if not self._cycle.passes_over:
+        if len(order.entries) > 1 and not self._cycle.passes_over:
             numbers = order.shapes_fed()
             known = self._shapes[numbers, layout.SHAPE_STATE] != layout.UNKNOWN
             for number in list(dict.fromkeys(numbers[~known].tolist()))[:_LOOKED_AT]:

@@ -262,7 +262,7 @@ class ClassOrder:
         self.entries: list[Entry] = []
         self.cursors: list[Cursor] = []
         fed: list[Entry] = []
-        places: list[tuple[int, int, bool]] = []
+        places: list[Fed] = []
         for cursor in cursors:
             entries = cursor.next_entries(len(fed))
             if entries:
@@ -271,12 +271,9 @@ class ClassOrder:
                 places.append((len(fed), len(entries), cursor.has_more))
                 fed += entries
         self._feed(fed)
-        self.tree = _fair_tree(self.cursors, ledger) if fair else _flat_tree(self.cursors, ledger)
+        self.tree = (_fair_tree if fair else _flat_tree)(self.cursors, places, ledger)
         self.heap: Ints = np.zeros(len(self.tree), np.int64)
         self.share: Floats = np.zeros(len(self.tree))
-        if places:
-            fields = layout.TREE_FIRST, layout.TREE_SIZE, layout.TREE_MORE
-            self.tree[: len(places), fields] = places
         self.state: Ints = np.zeros(layout.STATE_PLACES, np.int64)
         self.state[layout.STATE_CURSORS] = len(self.cursors)
         self._grow()
@@ -393,65 +390,65 @@ class ClassOrder:
             ]
 
 
-def _flat_tree(cursors: Sequence[Cursor], ledger: Ledger) -> Ints:
+Fed = tuple[int, int, bool]
+"""Where the entries that a queue fed begin, how many they are, and whether there may be more."""
+
+
+def _flat_tree(cursors: Sequence[Cursor], fed: Sequence[Fed], ledger: Ledger) -> Ints:
     """All queues below the root, by slack and age alone."""
-    tree = np.zeros((len(cursors) + 1, layout.TREE_PLACES), np.int64)
-    tree[:, layout.TREE_PARENT] = len(cursors)
-    tree[-1, layout.TREE_PARENT] = -1
-    tree[:, layout.TREE_TALLY] = -1
-    _note_queues(tree, cursors, ledger)
-    return tree
+    root = len(cursors)
+    rows = [_queue(cursor, part, root, ledger) for cursor, part in zip(cursors, fed, strict=True)]
+    rows.append(_node(0, -1, -1))
+    return np.array(rows, np.int64)
 
 
-def _note_queues(tree: Ints, cursors: Sequence[Cursor], ledger: Ledger) -> None:
-    if cursors:
-        count = len(cursors)
-        tree[:count, layout.TREE_RANK] = [cursor.queue.index for cursor in cursors]
-        entities = [cursor.queue.entity for cursor in cursors]
-        tree[:count, layout.TREE_OWN] = [ledger.own_tally(entity) for entity in entities]
-        tree[:count, layout.TREE_ASK] = [bool(entity.limits) for entity in entities]
+def _queue(cursor: Cursor, fed: Fed, parent: int, ledger: Ledger) -> list[int]:
+    """A queue as a row of the tree, in the order of TREE_SLACK to TREE_OWN."""
+    entity, (first, size, more) = cursor.queue.entity, fed
+    own = ledger.own_tally(entity)
+    return [0, 0, cursor.queue.index, parent, -1, first, size, more, bool(entity.limits), own]
 
 
-def _fair_tree(cursors: Sequence[Cursor], ledger: Ledger) -> Ints:
+def _node(rank: int, parent: int, tally: int) -> list[int]:
+    """A tenant, or the root, as a row of the tree."""
+    return [0, 0, rank, parent, tally, 0, 0, 0, 0, 0]
+
+
+def _fair_tree(cursors: Sequence[Cursor], fed: Sequence[Fed], ledger: Ledger) -> Ints:
     """The queues below their tenants, those below theirs, and all below the root.
 
     A tenant with jobs and with children that have some is twice there: with its own jobs it stands
     beside its children.
     """
+    count = len(cursors)
     tenants: dict[Entity, int] = {}
     for cursor in cursors:
-        tenants.setdefault(cursor.queue.entity, 0)
+        tenants.setdefault(cursor.queue.entity, count + len(tenants))
     above = {level: 0 for tenant in tenants for level in tenant.chain[1:]}
     # The lowest first, so that each node comes after those below it; the root comes last.
     branches = sorted(above, key=lambda entity: -len(entity.chain))
-    count = len(cursors)
-    for at, entity in enumerate(tenants):
-        tenants[entity] = count + at
-    for at, entity in enumerate(branches):
-        above[entity] = count + len(tenants) + at
-    nodes = [*tenants, *branches]
-    root = count + len(nodes)
-    tree = np.zeros((root + 1, layout.TREE_PLACES), np.int64)
-    tree[:count, layout.TREE_PARENT] = [tenants[cursor.queue.entity] for cursor in cursors]
-    parents: list[int] = []
-    tallies: list[int] = []
+    above = {entity: at for at, entity in enumerate(branches, count + len(tenants))}
+    root = count + len(tenants) + len(branches)
+    ids = sorted({entity.id: None for entity in (*tenants, *branches)})
+    ranks = {tenant: rank for rank, tenant in enumerate(ids)}
+    rows = [
+        _queue(cursor, part, tenants[cursor.queue.entity], ledger)
+        for cursor, part in zip(cursors, fed, strict=True)
+    ]
     for entity in tenants:
         own = entity in above
-        tallies.append(ledger.own_tally(entity) if own else ledger.tree_tally(entity))
         parent = entity if own else entity.parent
-        parents.append(above[parent] if parent is not None else root)
+        tally = ledger.own_tally(entity) if own else ledger.tree_tally(entity)
+        rows.append(_node(ranks[entity.id], above[parent] if parent else root, tally))
     for entity in branches:
-        tallies.append(ledger.tree_tally(entity))
-        parents.append(above[entity.parent] if entity.parent is not None else root)
-    ids = [entity.id for entity in nodes]
-    ranks = {tenant: rank for rank, tenant in enumerate(sorted(dict.fromkeys(ids)))}
-    tree[:count, layout.TREE_TALLY] = tree[root, layout.TREE_TALLY] = -1
-    tree[root, layout.TREE_PARENT] = -1
-    if nodes:
-        tree[count:root, layout.TREE_PARENT] = parents
-        tree[count:root, layout.TREE_TALLY] = tallies
-        tree[count:root, layout.TREE_RANK] = [ranks[tenant] for tenant in ids]
-    children = np.bincount(tree[:root, layout.TREE_PARENT], minlength=root + 1)
-    tree[:, layout.TREE_FIRST] = np.cumsum(children) - children
-    _note_queues(tree, cursors, ledger)
-    return tree
+        parent, tally = entity.parent, ledger.tree_tally(entity)
+        rows.append(_node(ranks[entity.id], above[parent] if parent else root, tally))
+    rows.append(_node(0, -1, -1))
+    children = [0] * len(rows)
+    for row in rows[:-1]:
+        children[row[layout.TREE_PARENT]] += 1
+    first = 0
+    for row, size in zip(rows[count:], children[count:], strict=True):
+        row[layout.TREE_FIRST] = first
+        first += size
+    return np.array(rows, np.int64)

@@ -123,7 +123,7 @@ def renew(
         else:
             look_up(tree, feed, heap, node, cursors)
             weigh(tree, share, tallies, per, node)
-        if tree[above, TREE_SIZE] > 0:
+        if tree[above, TREE_SIZE] > 1:
             settle(tree, share, heap, above, 0)
         node = above
 
