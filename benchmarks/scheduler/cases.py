@@ -5,10 +5,13 @@ import sys
 import time
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from benchmarks.figure import Figure, Report, median
 from benchmarks.scheduler.worlds import CHIPS, Recipe, World
+from hutong.scheduler import kernels
+from hutong.scheduler.profile import PROFILES
 
 JOBS = 100_000
 STEADY_CYCLES = 9
@@ -44,6 +47,43 @@ def steady(report: Report) -> None:
     report.add(Figure("reading all node columns once", _floor_ms(world), "ms"))
 
 
+def singles(report: Report) -> None:
+    """3,000 jobs of one task, a chip or less, in one cycle on 1,200 nodes, from hand-in to end."""
+    for name in ("fair", "fragmentation"):
+        profile = msgspec.structs.replace(PROFILES[name], placements_count=1_000_000)
+        world = World(Recipe(nodes=1_200, tenants=4, single=True), profile)
+        _as_a_hub()
+        found = []
+        for _ in range(5):
+            world.forget_figures()
+            world.now_ms += 60_000
+            world.submit(3_000)
+            world.cycle()
+            world.end(list(world.live))
+            both = world.cycle_seconds + world.apply_seconds
+            found.append((both / world.jobs_placed, world.cycle_seconds / world.jobs_placed))
+        both, deciding = min(found)
+        report.add(Figure(f"placements a CPU second, {name}", 1 / deciding, "/s"))
+        report.add(Figure(f"the whole way of a job of one task, {name}", both * 1e6, "us"))
+
+
+def small(report: Report) -> None:
+    """A cycle with one ending and one arrival on 16 nodes, with compiled kernels and plain ones."""
+    for name in ("compiled", "plain"):
+        world = World(Recipe(nodes=16, tenants=3, single=True))
+        world.submit(20)
+        world.cycle()
+        took = []
+        for _ in range(300):
+            world.end(list(world.live)[:1])
+            world.submit(1)
+            world.forget_figures()
+            world.cycle()
+            took.append(world.cycle_seconds)
+        report.add(Figure(f"a cycle on 16 nodes, {name} kernels", median(took) * 1e6, "us"))
+        kernels.unload()
+
+
 def memory(report: Report) -> None:
     """What a node and a waiting job take, by building some more of them."""
     before = _rss_mib()
@@ -76,6 +116,8 @@ def compiling(report: Report) -> None:
 CASES: dict[str, Callable[[Report], None]] = {
     "compiling": compiling,
     "memory": memory,
+    "singles": singles,
+    "small": small,
     "mixed-few": mixed_few,
     "mixed-random": mixed_random,
     "wide": wide,

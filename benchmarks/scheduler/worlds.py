@@ -30,13 +30,15 @@ _START_MS = 1_700_000_000_000
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """What to build. With `random_needs` every job has CPU and memory of its own."""
+    """What to build. With `random_needs` every job has CPU and memory of its own; with `single` all
+    jobs have one task of a chip or less, in one class."""
 
     nodes: int = 10_000
     sites: int = 1
     tenants: int = 40
     random_needs: bool = False
     shapes: int = 0
+    single: bool = False
     models: int = 1
     seed: int = 1
 
@@ -92,6 +94,8 @@ class World:
     def draw(self) -> JobSpec:
         """A job of the mix: a gang of 1 to 16 tasks, from an eighth of a chip to eight a task."""
         random = self.random
+        if self.recipe.single:
+            return self._single()
         if self.recipe.shapes:
             if len(self._shapes) < self.recipe.shapes:
                 self._shapes.append(self._fresh())
@@ -103,6 +107,16 @@ class World:
         return msgspec.structs.replace(
             spec, tenant=self.tenant(random.randrange(self.recipe.tenants)),
             priority=random.choice(CLASSES),
+        )  # fmt: skip
+
+    def _single(self) -> JobSpec:
+        random = self.random
+        milli = random.choice((125, 250, 500, 1000))
+        cpu = 1_500 + 250 * random.randrange(8)
+        return JobSpec(
+            "job", _PROGRAM, needs=TaskNeeds(cpu, 8_192, (AcceleratorNeed(MODELS[0], milli),)),
+            tenant=self.tenant(random.randrange(self.recipe.tenants)), priority="normal",
+            estimate_ms=600_000,
         )  # fmt: skip
 
     def _fresh(self) -> JobSpec:
