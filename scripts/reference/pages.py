@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from benchmarks.scoreboard import kept
 from scripts.reference import api_page, catalogue_pages, cli_page, model_pages, program_pages
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -19,6 +20,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "accelerators.md": catalogue_pages.accelerators_page,
     "stacks.md": catalogue_pages.stacks_page,
     "regions.md": catalogue_pages.regions_page,
+    "scoreboard.md": kept.page,
 }
 
 
