@@ -163,6 +163,8 @@ PROFILE_SETTINGS = {
     "grow_after_ms": "How long a gang that may be resized runs at least before it grows.",
     "spot_retry_ms": "How long an offer on spot terms that refused a node, or took one back, is "
     "not asked again; above 0 jobs with deadlines move between offers.",
+    "cleaner_mean_wait_ms": "How long jobs wait on average for an hour, and a site, whose power "
+    "causes less carbon; 0 has nobody wait.",
 }
 SETTINGS = {
     "HUTONG_URL": "Address of the hub, for every command that talks to one.",

@@ -174,6 +174,7 @@ EXAMPLES_BY_REASON: dict[str, dict[str, object]] = {
         "sooner_ms": 5_400_000,
         "cheaper_microcny": 12_500_000,
     },
+    "waiting.cleaner": {"site": "beijing", "start_ms": 1_767_232_800_000, "saved_g": 640},
 }
 
 

@@ -62,7 +62,9 @@ DEFERRALS = 64
 
 def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
     """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
+    again_ms = _wait_for_cleaner(snapshot, profile) if profile.cleaner_mean_wait_ms > 0 else 0
     cycle = Cycle(snapshot, profile)
+    cycle.look_again(again_ms)
     alone = False
     if profile.round_ms > 0 and profile.order in INDEXES:
         alone = run_round(cycle, snapshot.rounds)
@@ -72,6 +74,13 @@ def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
     plan = cycle.plan()
     cycle.board.leave()
     return plan
+
+
+def _wait_for_cleaner(snapshot: Snapshot, profile: Profile) -> int:
+    """Hold jobs back for cleaner power; says when to look again."""
+    matcher = snapshot.matcher
+    match = partial(matcher.match, profile=profile, ambient=None)
+    return snapshot.cleaner.decide(snapshot.demand, match, profile, snapshot.now_ms)
 
 
 class Cycle:

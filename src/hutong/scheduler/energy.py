@@ -16,10 +16,11 @@ _MOST = 10**17
 
 
 class Burden(NamedTuple):
-    """What the power of a run costs, and the grams of CO2 it causes."""
+    """What the power of a run costs, the grams of CO2 it causes, and what it draws."""
 
     energy_microcny: int
     carbon_g: int
+    drawn_mw: int = 0
 
 
 NO_BURDEN = Burden(0, 0)
@@ -54,6 +55,7 @@ class Meter(NamedTuple):
         return Burden(
             min((drawn * max(self.energy.price_microcny_per_kwh, 0) + whole) // (2 * whole), _MOST),
             min((drawn * max(self.energy.carbon_g_per_kwh, 0) + whole) // (2 * whole), _MOST),
+            max(drawn_mw, 0),
         )
 
     def _share_milli(self, need: Need) -> int:

@@ -35,6 +35,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expected wait passes `commercial_after_ms` and given back after `commercial_idle_ms`.
     With `spot_retry_ms` above 0 an offer on spot terms that refused a node, or took one back, is
     not asked again for so long, and jobs with deadlines move between offers (see `spot_zones`).
+    With `cleaner_mean_wait_ms` above 0 jobs begin where and when power causes least carbon, and
+    wait for it no longer than that on average (see `cleaner`).
     """
 
     name: str = "fair"
@@ -64,6 +66,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restart_ms: int = 30_000
     grow_after_ms: int = 10 * 60_000
     spot_retry_ms: int = 0
+    cleaner_mean_wait_ms: int = 0
 
 
 PROFILES = {

@@ -38,6 +38,7 @@ RANGES = {
     "restart_ms": (0, limits.DURATION_MS),
     "grow_after_ms": (0, limits.DURATION_MS),
     "spot_retry_ms": (0, limits.DURATION_MS),
+    "cleaner_mean_wait_ms": (0, limits.DURATION_MS),
 }
 """The least and the most of each setting that is a number."""
 

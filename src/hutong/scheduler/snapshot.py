@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from hutong.model.ids import JobId
 from hutong.scheduler.calendar import Calendar
+from hutong.scheduler.cleaner import Cleaner
 from hutong.scheduler.demand import Demand
 from hutong.scheduler.match import Matcher
 from hutong.scheduler.records import Resumption
@@ -18,7 +19,8 @@ class Snapshot(NamedTuple):
     It is a view, so that taking one costs nothing whatever waits or runs: run the cycle before the
     state changes again. Cycles read it and never change what it shows; what they keep in it
     (matches, outlooks) is worked out again when lost. `preempting` are jobs for which attempts are
-    being stopped, `resuming` those that are being resized. `rounds` is what rounds go by.
+    being stopped, `resuming` those that are being resized. `rounds` is what rounds go by,
+    `cleaner` what is known of the carbon of power.
     """
 
     now_ms: int
@@ -30,3 +32,4 @@ class Snapshot(NamedTuple):
     calendar: Calendar
     resuming: dict[JobId, Resumption]
     rounds: RoundMemory
+    cleaner: Cleaner

@@ -25,11 +25,13 @@ from hutong.model.reasons import (
     NotConsidered,
     WaitReason,
     WaitsForBetter,
+    WaitsForCleanerHour,
 )
 from hutong.model.supply import Inventory, NodeCondition, Site
 from hutong.model.tenant import QuotaWindow, Tenant, TenantShare, WindowSums
 from hutong.scheduler.audit import audit
 from hutong.scheduler.calendar import Calendar, choose, taken_by
+from hutong.scheduler.cleaner import Cleaner
 from hutong.scheduler.demand import Demand, Entry, Group
 from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.forecast import Forecast
@@ -77,6 +79,7 @@ class SchedulerState:
         self._preempting: dict[JobId, int] = {}
         self._resuming: dict[JobId, Resumption] = {}
         self._rounds = RoundMemory()
+        self._cleaner = Cleaner()
 
     # Supply
 
@@ -84,6 +87,7 @@ class SchedulerState:
         """Add a site, or replace its description. A new site is ready."""
         self._tenants.set_region(site.id, site.region)
         self._supply.put_site(site)
+        self._cleaner.put_site(site, self._tenants.now_ms)
         self._transfers.renew()
 
     def set_site_status(self, site: SiteId, status: SiteStatus) -> None:
@@ -217,6 +221,7 @@ class SchedulerState:
         A job of the same id is replaced. A requeued job takes the place of its `seq` again.
         """
         self._rounds.enqueue(job)
+        self._cleaner.enqueue(job)
         self._demand.add(job, available)
 
     def set_available(self, job: JobId, available: int) -> None:
@@ -235,6 +240,7 @@ class SchedulerState:
         """Forget a waiting job."""
         self._demand.asked.pop(job, None)
         self._rounds.dequeue(job)
+        self._cleaner.dequeue(job)
         self._demand.drop(job)
 
     def queued_count(self) -> int:
@@ -340,7 +346,7 @@ class SchedulerState:
         self._tenants.now_ms = now_ms
         return Snapshot(
             now_ms, self._supply, self._demand, self._tenants, self._matcher, self._preempting,
-            self._calendar, self._resuming, self._rounds,
+            self._calendar, self._resuming, self._rounds, self._cleaner,
         )  # fmt: skip
 
     def remember(self, plan: Plan) -> None:
@@ -382,7 +388,11 @@ class SchedulerState:
             return _plain(0, job, NotConsidered())
         group = self._demand.group_of(entry)
         if entry.held is not None:
-            return _plain(group.name, job, entry.held)
+            held = entry.held
+            if isinstance(held, WaitsForCleanerHour):
+                start_ms = max(held.start_ms, now_ms)
+                return Deferral(group.name, job, (held,), start_ms, "estimates", Explanation())
+            return _plain(group.name, job, held)
         if entry.available <= 0:
             limit = entry.max_parallel
             return _plain(group.name, job, ArrayLimit(limit) if limit else NotConsidered())

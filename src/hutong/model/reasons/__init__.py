@@ -54,6 +54,7 @@ from hutong.model.reasons.waiting import (
     QuotaWindowFull,
     WaitReason,
     WaitsForBetter,
+    WaitsForCleanerHour,
     WouldDelayReserved,
 )
 
@@ -103,6 +104,7 @@ __all__ = [
     "TimeLimit",
     "WaitReason",
     "WaitsForBetter",
+    "WaitsForCleanerHour",
     "WouldDelayReserved",
 ]
 

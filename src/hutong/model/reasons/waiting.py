@@ -316,6 +316,25 @@ class WaitsForBetter(Reason, frozen=True, tag="waiting.better"):
         )
 
 
+class WaitsForCleanerHour(Reason, frozen=True, tag="waiting.cleaner"):
+    """It could start now, but by the profile waits for power that causes less carbon.
+
+    By the forecast it begins at `start_ms` at `site`, which causes `saved_g` grams of CO2 less than
+    a start now.
+    """
+
+    clears_on: ClassVar[tuple[str, ...]] = ("PlanDecided", "SiteDescribed")
+    site: str
+    start_ms: int
+    saved_g: int
+
+    def sentence(self) -> str:
+        return (
+            f"It could start now, but waits for cleaner power: from {_told(self.start_ms)} "
+            f"at {self.site} it is expected to cause {self.saved_g} g of CO2 less."
+        )
+
+
 def _told(time_ms: int) -> str:
     """A time in words, in UTC, whole minutes."""
     return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -341,4 +360,5 @@ WaitReason = (
     | Booked
     | NeighboursBar
     | WaitsForBetter
+    | WaitsForCleanerHour
 )

@@ -74,14 +74,33 @@ def begin_where(
     now = _between(sums, offset_ms, length_ms)
     zone: NDArray[np.int64] = now.argmin(axis=0)
     best = now.min(axis=0)
-    hours = np.arange(1, LOOK_AHEAD_HOURS + 1)[:, None] * MS_PER_HOUR
-    at_full = np.broadcast_to(hours, (LOOK_AHEAD_HOURS, len(offset_ms)))
-    # or so that it ends with an hour, where one begins that is dirtier
-    to_full = -(-(offset_ms + length_ms) // MS_PER_HOUR) * MS_PER_HOUR - length_ms
-    begin = np.concatenate([at_full, np.maximum(to_full + hours - MS_PER_HOUR, offset_ms)])
+    begin = _begins(offset_ms, length_ms)
     later = _between(sums, begin, length_ms).min(axis=0) + worth * (begin - offset_ms)
     wait = (later.min(axis=0) < best) | (best > limit * length_ms)
     return np.where(wait, WAIT, zone)
+
+
+def best_later(
+    offset_ms: Ints, length_ms: Ints, worth: Ints, sums: Sums
+) -> tuple[list[int], list[int], list[int]]:
+    """For each job that waits when it would do best to begin, by the forecast, counted in ms from
+    the begin of the present hour; in which zone; and how much less than now, in intensity times ms.
+    """
+    begin = _begins(offset_ms, length_ms)
+    runs = _between(sums, begin, length_ms)
+    at = (runs.min(axis=0) + worth * (begin - offset_ms)).argmin(axis=0)
+    jobs = np.arange(len(offset_ms))
+    saved = _between(sums, offset_ms, length_ms).min(axis=0) - runs[:, at, jobs].min(axis=0)
+    return begin[at, jobs].tolist(), runs[:, at, jobs].argmin(axis=0).tolist(), saved.tolist()
+
+
+def _begins(offset_ms: Ints, length_ms: Ints) -> Ints:
+    """The times at which a job could begin later: with an hour, or so that it ends with one."""
+    hours = np.arange(1, LOOK_AHEAD_HOURS + 1)[:, None] * MS_PER_HOUR
+    at_full = np.broadcast_to(hours, (LOOK_AHEAD_HOURS, len(offset_ms)))
+    # where an hour begins that is dirtier
+    to_full = -(-(offset_ms + length_ms) // MS_PER_HOUR) * MS_PER_HOUR - length_ms
+    return np.concatenate([at_full, np.maximum(to_full + hours - MS_PER_HOUR, offset_ms)])
 
 
 def _between(sums: Sums, begin_ms: Ints, length_ms: Ints) -> Ints:
