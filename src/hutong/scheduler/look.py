@@ -4,8 +4,6 @@ Options are tried in the order of preference. One that does not fit is exhausted
 cycle, and once all are, the shape is blocked and not looked at again.
 """
 
-import numpy as np
-
 from hutong.model.reasons import PlaceReason
 from hutong.scheduler.board import Board, Fitting, NoRoom
 from hutong.scheduler.columns import Ints
@@ -14,7 +12,8 @@ from hutong.scheduler.facts import nodes_at_most
 from hutong.scheduler.filters import DEADLINE, GROUPS, unavailable
 from hutong.scheduler.gang_room import LaidFitting, NearFitting
 from hutong.scheduler.kernels import layout
-from hutong.scheduler.match import Match, Option
+from hutong.scheduler.match import Match
+from hutong.scheduler.option import Option, rows_of
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.shapes import Shape
@@ -109,8 +108,7 @@ class Look:
         """The options as the kernels take them."""
         if self.options is self.match.available:
             return self.match.rows
-        rows = [option.row(self.shape.tasks) for option in self.options]
-        return np.array(rows, np.int64).reshape(len(rows), layout.OPTION_PLACES)
+        return rows_of(self.options, self.shape.tasks)
 
     def absorb(self, rows: Ints) -> None:
         """Account which options a flow found out to have no room."""

@@ -9,17 +9,14 @@ looked at.
 
 from collections.abc import Container, Mapping
 
-import numpy as np
-
 from hutong.model.job import DomesticRule
 from hutong.scheduler.ambient import Ambient
 from hutong.scheduler.columns import Ints
 from hutong.scheduler.facts import PoolFacts
 from hutong.scheduler.filters import FILTERS
-from hutong.scheduler.kernels import layout
 from hutong.scheduler.kinds import Kind, kind_key
 from hutong.scheduler.maker import Maker
-from hutong.scheduler.option import Option
+from hutong.scheduler.option import Option, rows_of
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import AcceleratorCatalog
 from hutong.scheduler.shapes import Shape
@@ -153,9 +150,7 @@ class Match:
     def rows(self) -> Ints:
         """The available options as the kernels take them: a row each (see `kernels.flow`)."""
         if self._rows is None:
-            tasks = self._shape.tasks
-            rows = [option.row(tasks) for option in self.available]
-            self._rows = np.array(rows, np.int64).reshape(len(rows), layout.OPTION_PLACES)
+            self._rows = rows_of(self.available, self._shape.tasks)
         return self._rows
 
     def _marked(self, ambient: Ambient) -> tuple[object, ...]:

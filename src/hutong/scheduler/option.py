@@ -11,13 +11,18 @@ It is kept as an exact integer, unrounded, with the finish below it, so that wei
 finish alone, weight 1000 by the cost alone, and equal scores go to the earlier finish.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hutong.model.job import Layout, Level, Objective
+from hutong.model.resources import Amount
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
 from hutong.scheduler.claim import Claim
 from hutong.scheduler.columns import Ints, Need, PoolColumns
 from hutong.scheduler.energy import Burden
+from hutong.scheduler.kernels import layout
 from hutong.scheduler.plan import Candidate
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import NEVER_MS, Shape
@@ -152,16 +157,6 @@ class Option:
             min(tasks, self.tasks_per_node), self.columns.cpu_total,
         )  # fmt: skip
 
-    def row(self, tasks: int) -> tuple[int, ...]:
-        """What the kernels go by: its need, and what a start here means."""
-        held = self.claim.held
-        return (
-            *self.places(tasks), self.columns.index, self.nodes_needed,
-            min(self.span_ms, NEVER_MS), BASES.index(self.basis), min(held.cpu_milli, NEVER_MS),
-            min(held.memory_mib, NEVER_MS), min(held.accelerator_milli, NEVER_MS), 0, 0, 0, 0,
-            self.group, 0,
-        )  # fmt: skip
-
     def score_at(self, wait_ms: int, shape: Shape, profile: Profile) -> int:
         """What the job's objective makes of a start after `wait_ms`; lower is better.
 
@@ -195,6 +190,40 @@ class Option:
         if weight:
             exact += weight * MS_PER_HOUR * self._cost * kept
         return (exact << _FINISH_BITS) + finish
+
+
+def rows_of(options: Sequence[Option], tasks: int) -> Ints:
+    """What the kernels go by, a row an option of a gang: its need, and what a start here means.
+
+    See OPTION_POOL to OPTION_EVEN in `kernels.layout`.
+    """
+    flat: list[int] = []
+    need: Need | None = None
+    held: Amount | None = None
+    least = options[0].score if options else 0
+    takes: tuple[int, ...] = ()
+    claims: tuple[int, ...] = ()
+    for option in options:
+        if option.need is not need:
+            need = option.need
+            takes = (need.cpu, need.mem, need.chips, need.milli, tasks, int(need.exclusive))
+        if option.claim.held is not held:
+            held = option.claim.held
+            most = NEVER_MS
+            claims = (
+                BASES.index(option.basis), min(held.cpu_milli, most), min(held.memory_mib, most),
+                min(held.accelerator_milli, most), 0, 0, 0, 0,
+            )  # fmt: skip
+        columns, per_node, score = option.columns, option.tasks_per_node, option.score
+        flat += takes
+        flat += (
+            min(per_node, tasks), columns.cpu_total, columns.index,
+            option.nodes_needed, min(option.span_ms, NEVER_MS),
+        )  # fmt: skip
+        flat += claims
+        flat += (option.group, 0, score <= least)
+        least = min(least, score)
+    return np.array(flat, np.int64).reshape(len(options), layout.OPTION_PLACES)
 
 
 def shown_score(score: int) -> int:

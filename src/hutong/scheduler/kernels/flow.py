@@ -29,6 +29,7 @@ from hutong.scheduler.kernels.layout import (
     OPTION_ACC,
     OPTION_BASIS,
     OPTION_CPU,
+    OPTION_EVEN,
     OPTION_FITS,
     OPTION_GROUP,
     OPTION_LASTING,
@@ -305,7 +306,9 @@ def flow(
             line = state[STATE_ADDED]
             if line + option[NEED_TASKS] > placed.shape[0] or state[STATE_PLACED] >= out.shape[0]:
                 return STOP_SPACE
-            waits = number > first and shapes[shape, SHAPE_NONE_BETTER] != number - first
+            waits = option[OPTION_EVEN] == 0 and (
+                shapes[shape, SHAPE_NONE_BETTER] != number - first
+            )
             asks = tells or (waits and state[STATE_BETTER] > 0)
             takes = 1 if state[STATE_ALLOWED] > 0 or not asks else 0
             found = try_pool(
