@@ -153,6 +153,8 @@ PROFILE_SETTINGS = {
     "domestic_target_milli": "The share of accelerator work that domestic chips should do.",
     "energy_weight_milli": "How much of what a site's power costs counts as cost.",
     "carbon_microcny_per_kg": "What a kilogram of CO2 counts as cost.",
+    "commercial_rule": "When commercial capacity is started: `after`, once the expected wait is "
+    "longer than `commercial_after`, or `worth`, once it is worth more than buying costs.",
     "commercial_after_ms": "Commercial capacity is started once the expected wait is longer.",
     "commercial_idle_ms": "Commercial capacity is given back once it was idle for so long.",
     "round_ms": "How long a job runs before it may be stopped for another that comes before it; 0 "

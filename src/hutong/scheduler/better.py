@@ -19,7 +19,9 @@ from hutong.scheduler.estimate import lower_bound_ms
 from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option
 from hutong.scheduler.order import Cursor
+from hutong.scheduler.patience import hired_ms
 from hutong.scheduler.reserve import Found
+from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.tenants import Entity
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Better:
         head = cursor.head()
         if not cycle.blocked.may_hold_back(head):
             return False
-        best = self._best(look, at, cursor.queue.entity, self._latest_ms(head.entry))
+        best = self._best(look, at, cursor.queue.entity, self._since_ms(head.entry))
         if best is None:
             return False
         reason = _reason(look, at, *best, cycle.now_ms)
@@ -52,17 +54,22 @@ class Better:
         cycle.look_again(best[1].start_ms)
         return True
 
-    def _latest_ms(self, entry: Entry) -> int:
-        """Until when a job may wait for something better."""
+    def _since_ms(self, entry: Entry) -> int:
+        """Since when a job waits."""
         asked = self._cycle.snapshot.demand.asked
-        since_ms = asked.get(entry.job, entry.submitted_ms) or self._cycle.now_ms
-        return since_ms + self._profile.better_wait_ms
+        return asked.get(entry.job, entry.submitted_ms) or self._cycle.now_ms
 
-    def _best(
-        self, look: Look, at: int, entity: Entity, latest_ms: int
-    ) -> tuple[int, Found] | None:
+    def _worth_ms(self, look: Look, at: int, option: Option, since_ms: int) -> int:
+        """Until when waiting for an option is worth it where taking `at` means paying for it."""
+        free = look.options[at]
+        if self._profile.commercial_rule != "worth" or free.columns.offer is None:
+            return NEVER_MS
+        return since_ms + hired_ms(free, option, look.shape.tasks, self._profile)
+
+    def _best(self, look: Look, at: int, entity: Entity, since_ms: int) -> tuple[int, Found] | None:
         """The option before `at` whose start the objective likes best, if better than one now."""
         now_ms, limit = self._board.now_ms, look.options[at].score
+        latest_ms = since_ms + self._profile.better_wait_ms
         best: tuple[tuple[int, int, int], Found] | None = None
         of_all = True
         hopeful: list[tuple[int, int, int]] = []
@@ -73,7 +80,7 @@ class Better:
                 continue
             if option.score >= limit:
                 continue
-            last_ms = min(latest_ms, option.latest_ms)
+            last_ms = min(latest_ms, option.latest_ms, self._worth_ms(look, at, option, since_ms))
             bound_ms = lower_bound_ms(self._board, option, look.shape.tasks)
             if bound_ms is None or self._score(look, option, bound_ms) >= limit:
                 continue

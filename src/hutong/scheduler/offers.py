@@ -30,10 +30,11 @@ from hutong.scheduler.estimate import UNKNOWN_MS
 from hutong.scheduler.look import Look
 from hutong.scheduler.offer_nodes import OfferNodes
 from hutong.scheduler.option import Option, cost_weight_milli
+from hutong.scheduler.patience import worth_ms
 from hutong.scheduler.plan import Deferral, Preemption, Scaling
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.records import SiteStatus
-from hutong.scheduler.shapes import Shape
+from hutong.scheduler.shapes import NEVER_MS, Shape
 from hutong.scheduler.spot import is_spot
 from hutong.scheduler.spot_moves import MatchOf, Mover
 from hutong.scheduler.spot_zones import has_none, pick
@@ -201,10 +202,11 @@ class _Desk:
 
         Those that are pressed come first: that they are shows that the others are served.
         """
-        look, shape = want.look, want.look.shape
-        bound_ms = self._bound_ms(shape)
-        self._look_again(want.submitted_ms + bound_ms + 1)
+        look = want.look
         offered = [at for at in want.usable if look.options[at].columns.pool.id in self._yards]
+        bound_ms = self._bound_ms(want, offered)
+        if bound_ms < NEVER_MS:
+            self._look_again(want.submitted_ms + bound_ms + 1)
         offered.sort(key=lambda at: at != want.at)
         jobs = min(want.elements, self._left)
         pressed = self._pressed(want, jobs, bound_ms)
@@ -220,9 +222,30 @@ class _Desk:
                 return
             pressed -= self._start(want, start, pressed, bound_ms, head=not calm)
 
-    def _bound_ms(self, shape: Shape) -> int:
-        after_ms = shape.commercial.after_ms
-        return self._profile.commercial_after_ms if after_ms is None else after_ms
+    def _bound_ms(self, want: Want, offered: Sequence[int]) -> int:
+        """How long a job may wait, from when it was handed in, before nodes are started for it."""
+        after_ms = want.look.shape.commercial.after_ms
+        if after_ms is not None:
+            return after_ms
+        if self._profile.commercial_rule == "worth":
+            return self._worth_ms(want, offered)
+        return self._profile.commercial_after_ms
+
+    def _worth_ms(self, want: Want, offered: Sequence[int]) -> int:
+        """The wait that is worth as much as the cheapest nodes that could be started."""
+        look = want.look
+        shape, waits = look.shape, look.options[want.at]
+        costs = []
+        for at in offered:
+            option = look.options[at]
+            yard = self._yards[option.columns.pool.id]
+            nodes = yard.nodes_for(option.need, _tasks(shape, option, yard), whole=_whole(option))
+            if nodes <= yard.offer.nodes_max:
+                shared_by = _sharing(shape, option, want.elements)
+                costs.append(self._cost(option, yard, nodes) // shared_by)
+        if not costs:
+            return NEVER_MS
+        return worth_ms(min(costs), waits, self._profile)
 
     def _pressed(self, want: Want, jobs: int, bound_ms: int) -> int:
         """How many of the jobs, the last ones, would wait too long or miss their deadline."""

@@ -31,8 +31,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anew who runs: whoever ran so long may be stopped for another. He is worth more than one who
     waits by `round_gain_milli`, and going on elsewhere takes him `restart_ms` longer.
 
-    `reclaim` takes back what was lent when its owner asks. Commercial capacity is started once the
-    expected wait passes `commercial_after_ms` and given back after `commercial_idle_ms`.
+    `reclaim` takes back what was lent when its owner asks. Commercial capacity is started by
+    `commercial_rule`: `after`, once the expected wait passes `commercial_after_ms`, or `worth`,
+    once it is worth as much as buying costs more; it goes back after `commercial_idle_ms`.
     With `spot_retry_ms` above 0 an offer on spot terms that refused a node, or took one back, is
     not asked again for so long, and jobs with deadlines move between offers (see `spot_zones`).
     With `cleaner_mean_wait_ms` above 0 jobs begin where and when power causes least carbon, and
@@ -59,6 +60,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     domestic_target_milli: int = 0
     energy_weight_milli: int = 0
     carbon_microcny_per_kg: int = 0
+    commercial_rule: str = "after"
     commercial_after_ms: int = 15 * 60_000
     commercial_idle_ms: int = 10 * 60_000
     round_ms: int = 0

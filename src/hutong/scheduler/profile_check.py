@@ -15,7 +15,10 @@ from hutong.scheduler.rounds.index import INDEXES
 ORDERS = ("fair", "fifo", "sjf", *INDEXES)
 BACKFILLS = ("none", "easy", "conservative")
 FITS = ("tightest", "fragmentation")
-WORDS = {"order": ORDERS, "backfill": BACKFILLS, "fit": FITS}
+COMMERCIAL_RULES = ("after", "worth")
+WORDS = {
+    "order": ORDERS, "backfill": BACKFILLS, "fit": FITS, "commercial_rule": COMMERCIAL_RULES,
+}  # fmt: skip
 
 RANGES = {
     "share_half_life_ms": (0, limits.DURATION_MS),
@@ -186,6 +189,17 @@ def _odd_supply(profile: Profile) -> Iterator[ProfileFinding]:
         yield ProfileFinding(
             "commercial_idle_ms", "nodes go back as soon as they are idle",
             "The next job boots them again and pays for it; 10 minutes are usual.",
+        )  # fmt: skip
+    if profile.commercial_rule == "worth" and not profile.hour_value_microcny:
+        yield ProfileFinding(
+            "commercial_rule", "it is `worth`, and an hour is worth nothing",
+            "Nothing that costs more than waiting is ever bought; give `hour_value` some CNY.",
+        )  # fmt: skip
+    if profile.commercial_rule == "worth" and not profile.better_wait_ms:
+        yield ProfileFinding(
+            "commercial_rule", "it is `worth`, and nobody waits for a better pool",
+            "Jobs that should wait take nodes that were bought for others; `better_wait` of days "
+            "lets them wait for as long as it is worth it.",
         )  # fmt: skip
     if profile.reclaim and profile.order != "fair":
         yield ProfileFinding(

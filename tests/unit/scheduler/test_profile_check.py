@@ -12,6 +12,7 @@ from hutong.scheduler.profile_check import RANGES, WORDS, check_profile, fails
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"order": "lifo"}, "order", "there is no `lifo`"),
     ({"backfill": "all"}, "backfill", "there is no `all`"),
+    ({"commercial_rule": "never"}, "commercial_rule", "there is no `never`"),
     ({"fit": "best"}, "fit", "there is no `best`"),
     ({"better_wait_ms": -1}, "better_wait_ms", "it is negative"),
     ({"placements_count": 0}, "placements_count", "it is less than 1"),
@@ -24,6 +25,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"classes": (ClassRule("a", bound_ms=-1),)}, "classes", "out of range"),
 ]
 ODD: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"commercial_rule": "worth", "hour_value_microcny": 0},
+        "commercial_rule",
+        "an hour is worth nothing",
+    ),
+    (
+        {"commercial_rule": "worth", "better_wait_ms": 0},
+        "commercial_rule",
+        "nobody waits for a better pool",
+    ),
     ({"classes": (ClassRule("gold"),)}, "classes", "there is no class `normal`"),
     ({"classes": (ClassRule("normal", bound_ms=5_000),)}, "classes", "it may stop nobody"),
     ({"preemption": False}, "classes", "preemption is off"),

@@ -45,6 +45,7 @@ HONOURED: list[tuple[str, str, Any]] = [
     ("energy_weight: 100%", "energy_weight_milli", 1000),
     ("carbon_per_kg: 0.08 CNY", "carbon_microcny_per_kg", 80_000),
     ("carbon_per_kg: 0", "carbon_microcny_per_kg", 0),
+    ("commercial_rule: worth", "commercial_rule", "worth"),
     ("commercial_after: 30m", "commercial_after_ms", 30 * 60_000),
     ("commercial_idle: 5m", "commercial_idle_ms", 5 * 60_000),
     ("grow_after: 90s", "grow_after_ms", 90_000),
