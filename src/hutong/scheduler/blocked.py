@@ -20,6 +20,7 @@ from hutong.scheduler.estimate import (
 from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
 from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
+from hutong.scheduler.option import Option
 from hutong.scheduler.order import Head
 from hutong.scheduler.plan import Bound, Explanation, Preemption, Reservation
 from hutong.scheduler.preempt.bound import next_free_ms, promise, protected, vacated_ms
@@ -115,13 +116,20 @@ class Blocked:
         )  # fmt: skip
         look.blocked_groups += bool(usable)
 
-    def may_claim(self, priority: str) -> bool:
-        """Whether a blocked job of a class could still get room reserved or vacated."""
+    def may_claim(self, priority: str, look: Look) -> bool:
+        """Whether a blocked job of a class could still get room reserved or vacated.
+
+        With a horizon only the first jobs of the order are asked about where all is kept already.
+        """
         profile = self._profile
         if profile.backfill == "none" and not profile.preemption and not profile.reclaim:
             return False
         left = self._profile.reservations_count - len(self._cycle.reservations)
-        return left > (self.classes_left if priority in self._reserved_classes else 0)
+        if priority not in self._reserved_classes:
+            return left > 0
+        if profile.reservation_horizon_ms and not profile.preemption and not profile.reclaim:
+            return left > self.classes_left and not all(map(self._is_kept, look.options))
+        return left > self.classes_left
 
     def may_reserve(self, head: Head) -> bool:
         """Whether the group's next job gets one of the profile's reservations.
@@ -196,7 +204,24 @@ class Blocked:
         if best is None:
             return {}
         at, found = best
+        if self._comes_late(head, look.options[at], found):
+            return {}
         return {at: self._hold(head, look, at, found)}
+
+    def _comes_late(self, head: Head, option: Option, found: Found) -> bool:
+        """Whether a start is beyond the horizon, and not that of the first on its pool or of its
+        class."""
+        horizon_ms = self._profile.reservation_horizon_ms
+        if not horizon_ms or found.start_ms <= self._cycle.now_ms + horizon_ms:
+            return False
+        if self._cycle.snapshot.supply.is_promised(head.job):
+            return False
+        return head.group.priority in self._reserved_classes and self._is_kept(option)
+
+    def _is_kept(self, option: Option) -> bool:
+        """Whether something of a pool is reserved for a job that waits."""
+        holds = self._board.lane(option.columns).holds
+        return any(hold.holder.booking is None for hold in holds)
 
     def _make_room(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
         """Claim, job by job, what is being vacated already, and evict where that is not enough."""

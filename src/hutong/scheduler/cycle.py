@@ -44,6 +44,7 @@ from hutong.scheduler.plan import (
     Reservation,
     Resize,
 )
+from hutong.scheduler.precedence import Precedence
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.rounds.index import INDEXES
 from hutong.scheduler.rounds.round import run_round
@@ -88,7 +89,7 @@ class Cycle:
 
     def __init__(self, snapshot: Snapshot, profile: Profile, shapes: Shapes | None = None) -> None:
         """`shapes` stands in for those of the queue where a job is only imagined to wait."""
-        snapshot.demand.sort_for(profile.order)
+        snapshot.demand.sort_for(Precedence.of(profile))
         self.snapshot = snapshot
         self._shapes = shapes or snapshot.demand.shapes
         self._passed = Passed(self._shapes)
@@ -357,7 +358,7 @@ class Cycle:
 
         What could still claim room, or have nodes started for it, is not.
         """
-        if len(self.deferrals) < DEFERRALS or self.blocked.may_claim(cursor.queue.priority):
+        if len(self.deferrals) < DEFERRALS or self.blocked.may_claim(cursor.queue.priority, look):
             return False
         if look.vicinity is not None or self.board.gate.parts(look.options):
             return False

@@ -25,11 +25,11 @@ from hutong.model.classes import ClassRule
 from hutong.model.ids import JobId, TenantId
 from hutong.model.reasons import WaitReason
 from hutong.scheduler.columns import Ints
+from hutong.scheduler.precedence import Precedence
 from hutong.scheduler.records import QueuedJob
-from hutong.scheduler.shapes import NEVER_MS, Shape, group_name, shape_of
+from hutong.scheduler.shapes import Shape, group_name, left_of, shape_of
 from hutong.scheduler.tenants import Entity, Tenants
 
-_SLACK_MAX_MS = 2**42
 _BLOCK = 512
 
 Place = tuple[int, int]
@@ -50,6 +50,7 @@ class Entry(msgspec.Struct, gc=False):
     held: WaitReason | None = None
     submitted_ms: int = 0
     served_ms: int = 0
+    believed_ms: int = 0
 
     @property
     def eligible(self) -> bool:
@@ -291,7 +292,7 @@ class Demand:
         self.shapes = Shapes()
         self.queues: dict[int, Queue] = {}
         self.elements = 0
-        self.order = "fair"
+        self.precedence = Precedence()
         self.passed_over: dict[int, Shape] = {}
         """Shapes that the last cycle passed over, by number."""
         self.asked: dict[JobId, int] = {}
@@ -312,9 +313,11 @@ class Demand:
         number = self.shapes.enter(shape)
         parallel = spec.array.max_parallel if spec.array else 0
         entry = Entry(
-            job.job, job.seq, slack_of(shape, self.order, job.served_ms), queue.index, number,
-            max(available, 0), parallel, submitted_ms=job.submitted_ms, served_ms=job.served_ms,
+            job.job, job.seq, 0, queue.index, number, max(available, 0), parallel,
+            submitted_ms=job.submitted_ms, served_ms=job.served_ms,
+            believed_ms=left_of(job.believed_ms, job.done_ms) or 0,
         )  # fmt: skip
+        entry.slack = self._slack_of(entry)
         self.entries[job.job] = entry
         if spec.labels:
             labels = tuple(sorted(spec.labels.items()))
@@ -388,14 +391,13 @@ class Demand:
                 ranked[ranks.get(queue.priority, len(classes))].append(queue)
         return ranked
 
-    def sort_for(self, order: str) -> None:
+    def sort_for(self, precedence: Precedence) -> None:
         """Have the queues in the order of a profile."""
-        if order == self.order:
+        if precedence == self.precedence:
             return
-        self.order = order
-        at = self.shapes.at
+        self.precedence = precedence
         for entry in self.entries.values():
-            entry.slack = slack_of(at[entry.shape], order, entry.served_ms)
+            entry.slack = self._slack_of(entry)
         for queue in self.queues.values():
             queue.sort()
 
@@ -406,8 +408,7 @@ class Demand:
         for entry in self.entries.values():
             eligible[entry.queue] = eligible.get(entry.queue, 0) + entry.eligible
             members[entry.queue] = members.get(entry.queue, 0) + 1
-            shape = self.shapes.at[entry.shape]
-            assert entry.slack == slack_of(shape, self.order, entry.served_ms), entry.job
+            assert entry.slack == self._slack_of(entry), entry.job
         assert members == {queue.index: queue.members for queue in self.queues.values()}
         for queue in self.queues.values():
             name = (queue.priority, queue.entity.id)
@@ -427,6 +428,12 @@ class Demand:
         for shape, number in self.shapes.numbers.items():
             assert self.shapes.at[number] == shape, number
 
+    def _slack_of(self, entry: Entry) -> int:
+        return self.precedence.slack_of(
+            self.shapes.at[entry.shape], submitted_ms=entry.submitted_ms,
+            served_ms=entry.served_ms, believed_ms=entry.believed_ms,
+        )  # fmt: skip
+
     def _queue(self, priority: str, tenant: TenantId) -> Queue:
         number = self._numbers.get((priority, tenant))
         if number is not None:
@@ -435,25 +442,6 @@ class Demand:
         self._numbers[priority, tenant] = self._next
         self._next += 1
         return queue
-
-
-def slack_of(shape: Shape, order: str, served_ms: int = 0) -> int:
-    """What comes before age within a tenant: the latest start that meets the deadline (`fair`), the
-    expected run (`sjf`, and `srpt` times the chips), what it was served (`las`, `gittins`, in
-    doublings), nothing (`fifo`)."""
-    match order:
-        case "fair":
-            return shape.latest_start_ms
-        case "sjf":
-            return shape.run_ms(1000, NEVER_MS)
-        case "srpt":
-            milli = shape.accelerators[0].count_milli if shape.accelerators else 0
-            run_ms = min(shape.run_ms(1000, NEVER_MS), _SLACK_MAX_MS)
-            return run_ms * max(milli * shape.tasks // 1000, 1)
-        case "las" | "gittins":
-            return served_ms.bit_length()
-        case _:
-            return 0
 
 
 def count_elements(queue: Queue, counts: Ints) -> None:

@@ -12,13 +12,14 @@ from hutong.model.job import JobSpec
 from hutong.model.reasons import CycleFull, WaitReason
 from hutong.scheduler.allowance import Allowance
 from hutong.scheduler.cycle import Cycle
-from hutong.scheduler.demand import Entry, Group, Queue, slack_of
+from hutong.scheduler.demand import Entry, Group, Queue
 from hutong.scheduler.estimate import UNKNOWN_MS, Start, spacing_ms
 from hutong.scheduler.explain import candidate_now
 from hutong.scheduler.filters import DEADLINE, FILTERS, PASSED, unavailable
 from hutong.scheduler.look import Look
 from hutong.scheduler.option import Option
 from hutong.scheduler.plan import Candidate, Place, Preview
+from hutong.scheduler.precedence import Precedence
 from hutong.scheduler.preempt.bound import waiting_for
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.shapes import NEVER_MS, shape_of
@@ -40,12 +41,12 @@ def preview(snapshot: Snapshot, profile: Profile, spec: JobSpec) -> Preview:
     """
     shape = shape_of(spec)
     demand = snapshot.demand
-    demand.sort_for(profile.order)
+    demand.sort_for(Precedence.of(profile))
     shapes, number = demand.shapes.imagine(shape)
     queue = demand.find_queue(spec.priority, spec.tenant)
     if queue is None:
         queue = Queue(-1, spec.priority, snapshot.tenants.imagine(spec.tenant))
-    slack = slack_of(shape, profile.order)
+    slack = demand.precedence.slack_of(shape, submitted_ms=snapshot.now_ms)
     entry = Entry(PREVIEWED, NEVER_MS, slack, queue.index, number, spec.elements, 0)
     queue = queue.with_entry(entry)
     group, waiting = queue.group(number, shape), queue.before(entry)
@@ -193,7 +194,7 @@ def _jobs_ahead(snapshot: Snapshot, profile: Profile, group: Group) -> int:
     """
     ahead = 0
     last = rank_of(group.priority, profile.classes)
-    slack = slack_of(group.shape, profile.order)
+    slack = snapshot.demand.precedence.slack_of(group.shape, submitted_ms=snapshot.now_ms)
     for rank, queues in enumerate(snapshot.demand.by_rank(profile.classes)[: last + 1]):
         for queue in queues:
             if rank < last:

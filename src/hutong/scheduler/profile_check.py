@@ -12,7 +12,7 @@ from hutong.model.classes import NORMAL, ClassRule, is_class, weaker_from
 from hutong.scheduler.profile import Profile
 from hutong.scheduler.rounds.index import INDEXES
 
-ORDERS = ("fair", "fifo", "sjf", *INDEXES)
+ORDERS = ("fair", "fifo", "sjf", "quick", *INDEXES)
 BACKFILLS = ("none", "easy", "conservative")
 FITS = ("tightest", "fragmentation")
 COMMERCIAL_RULES = ("after", "worth")
@@ -21,8 +21,11 @@ WORDS = {
 }  # fmt: skip
 
 RANGES = {
+    "quick_work_ms": (1, limits.DURATION_MS),
+    "overtake_ms": (0, limits.DURATION_MS),
     "share_half_life_ms": (0, limits.DURATION_MS),
     "reservations_count": (0, limits.PROFILE_COUNT),
+    "reservation_horizon_ms": (0, limits.DURATION_MS),
     "placements_count": (1, limits.PLAN_PLACEMENTS),
     "candidates_count": (0, limits.PROFILE_COUNT),
     "default_run_ms": (1, limits.DURATION_MS),

@@ -38,7 +38,9 @@ class QueuedJob(msgspec.Struct, frozen=True):
 
     `spent_microcny` is what its earlier attempts cost, which its budget has to cover too. They
     worked `served_ms`; `done_ms` is what of the work that its description speaks of is done for
-    good. Both are at speed 1000.
+    good. Both are at speed 1000, and so is `believed_ms`: how long the job is believed to run in
+    all, whatever its description says. That decides about its place in the queue alone; ends go by
+    its estimate and time limit, which its user answers for.
     """
 
     job: JobId
@@ -48,6 +50,7 @@ class QueuedJob(msgspec.Struct, frozen=True):
     spent_microcny: int = 0
     served_ms: int = 0
     done_ms: int = 0
+    believed_ms: int | None = None
 
 
 class RunningAttempt(msgspec.Struct, frozen=True):

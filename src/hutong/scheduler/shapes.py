@@ -115,7 +115,7 @@ def shape_of(spec: JobSpec, spent_microcny: int = 0, done_ms: int = 0) -> Shape:
         budget = max((budget - max(spent_microcny, 0)) // max(spec.elements, 1), 1)
     return Shape(
         max(spec.tasks, 1), max(needs.cpu_milli, 0), max(needs.memory_mib, 0), needs.accelerators,
-        spec.frameworks, spec.constraints, spec.objective, _left_ms(spec.estimate_ms, done_ms),
+        spec.frameworks, spec.constraints, spec.objective, left_of(spec.estimate_ms, done_ms),
         spec.time_limit_ms, spec.deadline_ms, budget, spec.exclusive, spec.preemptible,
         spec.workload, spec.cost_weight_milli, spec.preferences, spec.inputs, _bare(spec.groups),
         spec.elastic, spec.layout, spec.within, spec.affinity, spec.commercial, spec.split,
@@ -123,8 +123,8 @@ def shape_of(spec: JobSpec, spent_microcny: int = 0, done_ms: int = 0) -> Shape:
     )  # fmt: skip
 
 
-def _left_ms(estimate_ms: int | None, done_ms: int) -> int | None:
-    """What is left of an estimated run."""
+def left_of(estimate_ms: int | None, done_ms: int) -> int | None:
+    """What is left of an estimated run. Who outran it is taken to need as much again."""
     if not estimate_ms or estimate_ms <= 0 or done_ms <= 0:
         return estimate_ms
     return estimate_ms - done_ms if estimate_ms > done_ms else done_ms

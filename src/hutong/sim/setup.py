@@ -24,9 +24,11 @@ class Setup(msgspec.Struct, frozen=True):
     """Everything that decides how a replay comes out.
 
     `predictor` names one of `hutong.sim.predict` for the mode `estimate`; empty takes what users
-    said. `cycle_ms` is the time between two cycles at least: 0 lets one run at every instant at
-    which something happened, as the rules of queueing papers have it. Times of `sample_ms` lie
-    between two samples at least. The run ends at `until_ms` at the latest (0 for no end).
+    said. What users said stays what ends go by, and a prediction decides about places in the queue
+    (`quick`, `sjf`); of a job of which nobody said anything it is the estimate. `cycle_ms` is the
+    time between two cycles at least: 0 lets one run at every instant at which something happened,
+    as the rules of queueing papers have it. Times of `sample_ms` lie between two samples at least.
+    The run ends at `until_ms` at the latest (0 for no end).
     """
 
     world: World

@@ -1,7 +1,10 @@
 """Beliefs: the run times that the scheduler is told, where they come from, and their correction.
 
-A predictor learns from jobs as they end. Where one outlives what was predicted, the scheduler is
-told of a later end of its attempt.
+A predictor learns from jobs as they end. What a user said of a job stays what its end goes by: a
+reservation that counts on a predicted end is put off whenever one proves too short, and users bound
+their runs from above. What is predicted then decides about its place in the queue alone. Of a job
+of which nobody said anything the prediction is all there is; where it outlives that, the scheduler
+is told of a later end of its attempt.
 """
 
 from typing import NamedTuple, Protocol
@@ -41,10 +44,19 @@ class Beliefs:
         if setup.predictor and setup.mode is Mode.ESTIMATE:
             self._predictor = make_predictor(setup.predictor)
 
-    @property
-    def corrects(self) -> bool:
-        """Whether beliefs change while a job runs."""
-        return self._predictor is not None
+    def corrects(self, trace: TraceJob) -> bool:
+        """Whether the end that is expected of a job changes while it runs."""
+        return self._predictor is not None and not _is_bounded(trace)
+
+    def estimate_of(self, trace: TraceJob, believed_ms: int | None) -> int | None:
+        """What the description of a job says of its run, whatever is believed of it."""
+        if self._predictor is not None and _is_bounded(trace):
+            return trace.estimate_ms
+        return believed_ms
+
+    def place_of(self, believed_ms: int | None) -> int | None:
+        """The run time that decides about its place in the queue; None for its estimate."""
+        return believed_ms if self._predictor is not None else None
 
     def of(self, trace: TraceJob) -> int | None:
         """The run time at speed 1000 that the scheduler is told."""
@@ -86,3 +98,8 @@ class Beliefs:
         state.start(msgspec.structs.replace(running.attempt, expected_end_ms=end_ms))
         self.watch(job, believed_ms, clock)
         return True
+
+
+def _is_bounded(trace: TraceJob) -> bool:
+    """Whether its user said how long it runs at most."""
+    return bool(trace.estimate_ms or trace.limit_ms)

@@ -338,7 +338,7 @@ class Replay:
     def _hand_in(self, trace: TraceJob) -> None:
         number = self.results.rows.add(trace.name)
         believed_ms = self.beliefs.of(trace)
-        told = self.teller.tell(trace, believed_ms)
+        told = self.teller.tell(trace, self.beliefs.estimate_of(trace, believed_ms))
         job = SimJob(number, JobId(f"j{number + 1}"), trace, told)
         job.submit_ms = self.now_ms
         job.believed_ms = believed_ms
@@ -347,7 +347,9 @@ class Replay:
             return
         self.jobs[job.id] = job
         self.results.gauges.wait(job, 1)
-        self.state.enqueue(QueuedJob(job.id, number + 1, told.spec, self.now_ms), 1)
+        place_ms = self.beliefs.place_of(believed_ms)
+        queued = QueuedJob(job.id, number + 1, told.spec, self.now_ms, believed_ms=place_ms)
+        self.state.enqueue(queued, 1)
         if told.spec.deadline_ms:
             self.plan_for(max(told.spec.deadline_ms, self.now_ms), Due.DEADLINE, job)
         self._decidable = True
@@ -405,7 +407,7 @@ class Replay:
         limit_ms = job.trace.limit_ms
         end_ms = min(job.end_ms, self.now_ms + limit_ms) if limit_ms else job.end_ms
         job.due = self.plan_for(end_ms, Due.END, job)
-        if self.beliefs.corrects:
+        if self.beliefs.corrects(job.trace):
             self.beliefs.watch(job, job.believed_ms, self)
 
     def _release(self, job: SimJob) -> None:
@@ -470,7 +472,7 @@ class Replay:
         self.results.gauges.wait(job, 1)
         queued = QueuedJob(
             job.id, job.number + 1, job.told.spec, job.submit_ms, served_ms=job.served_ms,
-            done_ms=self._done_ms(job),
+            done_ms=self._done_ms(job), believed_ms=self.beliefs.place_of(job.believed_ms),
         )  # fmt: skip
         self.state.enqueue(queued, 1)
 

@@ -92,25 +92,25 @@ class Teller:
         pools = [pool for site in world.sites for pool in site.inventory.pools]
         self._chips = list(dict.fromkeys(pool.accelerator for pool in pools if pool.accelerator))
 
-    def tell(self, job: TraceJob, believed_ms: int | None) -> Told:
-        """The description of a job of which such a run time is believed."""
+    def tell(self, job: TraceJob, estimate_ms: int | None) -> Told:
+        """The description of a job that says so of its run time."""
         bare = self._mode is Mode.NONE
         limit_ms = 0 if bare else job.limit_ms
         deadline_ms = job.deadline_ms + self._begin_ms if job.deadline_ms else 0
         key = (
             job.tasks, job.cpu_milli, job.memory_mib, job.accelerators, job.tenant, job.priority,
-            job.partition, believed_ms, limit_ms, deadline_ms, job.preemptible, job.checkpoint_ms,
+            job.partition, estimate_ms, limit_ms, deadline_ms, job.preemptible, job.checkpoint_ms,
             job.kind, job.inputs, job.cost_weight_milli,
         )  # fmt: skip
         found = self._told.get(key)
         if found is None:
             if len(self._told) >= _KEPT:
                 self._told.clear()
-            found = self._told[key] = self._make(job, believed_ms, limit_ms, deadline_ms)
+            found = self._told[key] = self._make(job, estimate_ms, limit_ms, deadline_ms)
         return found
 
     def _make(
-        self, job: TraceJob, believed_ms: int | None, limit_ms: int, deadline_ms: int
+        self, job: TraceJob, estimate_ms: int | None, limit_ms: int, deadline_ms: int
     ) -> Told:
         costs = self._world.costs
         spec = JobSpec(
@@ -121,7 +121,7 @@ class Teller:
             needs=TaskNeeds(job.cpu_milli, job.memory_mib, job.accelerators),
             priority=job.priority,
             constraints=Constraints(pools=self._world.partitions.get(job.partition, ())),
-            estimate_ms=believed_ms,
+            estimate_ms=estimate_ms,
             time_limit_ms=limit_ms,
             deadline_ms=deadline_ms,
             grace_ms=costs.grace_ms,
