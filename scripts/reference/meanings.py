@@ -128,9 +128,14 @@ AVAILABILITY = {
 PROFILE_SETTINGS = {
     "classes": "The classes of the queue, the most urgent first.",
     "order": "Who comes first: `fair` goes by class, fair share, deadline slack and age, `fifo` by "
-    "class and age, `sjf` by class, shortest run and age; in rounds `srpt` by class and what is "
+    "class and age, `sjf` by class, shortest run and age, `quick` by class and age, with much work "
+    "set back; in rounds `srpt` by class and what is "
     "left of the work, `las` by class and what was received, `gittins` by class and what one end "
     "is expected to cost, learnt from jobs that ended.",
+    "quick_work_ms": "Under the order `quick`: a job of so much work (chips times time; CPUs times "
+    "time where it takes no chips) or more is set back in full, one of less in proportion.",
+    "overtake_ms": "Under the order `quick`: how far a job is set back at most. Only what is handed "
+    "in at most so much later can overtake it.",
     "share_half_life_ms": "After this time what a tenant used counts half as much; 0 counts only "
     "what it holds now.",
     "backfill": "What may start before a blocked job: `none` nothing, `easy` what delays no "
@@ -140,6 +145,8 @@ PROFILE_SETTINGS = {
     "preemption": "Whether urgent work may stop what runs.",
     "reclaim": "Whether what was lent is taken back when its owner asks.",
     "reservations_count": "How many blocked jobs hold a reservation at most.",
+    "reservation_horizon_ms": "Where something is kept for a job already, others get a reservation "
+    "only if they start so soon; 0 is whenever they start.",
     "placements_count": "Placements of one cycle at most; the next one goes on at once.",
     "candidates_count": "How many candidates an explanation keeps.",
     "default_run_ms": "How long a job is thought to run that gives neither an estimate nor a time "

@@ -27,10 +27,15 @@ from hutong.scheduler.preempt.bound import next_free_ms, promise, protected, vac
 from hutong.scheduler.preempt.choose import Eviction, cheapest_eviction
 from hutong.scheduler.reclaim import Reclaims
 from hutong.scheduler.reserve import Found
+from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.tenants import Entity
 
 if TYPE_CHECKING:
     from hutong.scheduler.cycle import Cycle
+
+
+LOOKED_AHEAD = 64
+"""Under a horizon so many blocked groups are asked whether they start before it."""
 
 
 class Blocked:
@@ -44,6 +49,7 @@ class Blocked:
         self._reserved_classes: dict[str, bool] = {}
         self._deferred: dict[int, bool] = {}
         self._held_back: list[JobId] = []
+        self._looked = 0
         self.classes_left = 0
         """Less urgent classes with jobs: each has a claim to one reservation."""
 
@@ -80,6 +86,10 @@ class Blocked:
         elements = head.count(LOOKED_AT) if has_offers(look) and not look.shape.affinity else 0
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}
+        self._looked += 1
+        if not (elements or len(cycle.deferrals) < cycle.explained_count):
+            look.blocked_groups += bool(usable)
+            return
         outcome = look.outcome
         if allowed.overs or known or outcome is None:
             outcome = waiting_outcome(look, known, self._board, self._profile, allowed)
@@ -119,7 +129,7 @@ class Blocked:
     def may_claim(self, priority: str, look: Look) -> bool:
         """Whether a blocked job of a class could still get room reserved or vacated.
 
-        With a horizon only the first jobs of the order are asked about where all is kept already.
+        With a horizon only the first groups are asked where all pools are kept for somebody.
         """
         profile = self._profile
         if profile.backfill == "none" and not profile.preemption and not profile.reclaim:
@@ -128,7 +138,8 @@ class Blocked:
         if priority not in self._reserved_classes:
             return left > 0
         if profile.reservation_horizon_ms and not profile.preemption and not profile.reclaim:
-            return left > self.classes_left and not all(map(self._is_kept, look.options))
+            first = self._looked < LOOKED_AHEAD
+            return left > self.classes_left and (first or not all(map(self._is_kept, look.options)))
         return left > self.classes_left
 
     def may_reserve(self, head: Head) -> bool:
@@ -200,23 +211,22 @@ class Blocked:
         return self._reserve(head, look, usable)
 
     def _reserve(self, head: Head, look: Look, usable: list[int]) -> dict[int, Start]:
-        best = self._best_start(look, usable) if self.may_reserve(head) else None
+        if not self.may_reserve(head):
+            return {}
+        best = self._best_start(look, usable, self._until_ms(head))
         if best is None:
             return {}
         at, found = best
-        if self._comes_late(head, look.options[at], found):
-            return {}
         return {at: self._hold(head, look, at, found)}
 
-    def _comes_late(self, head: Head, option: Option, found: Found) -> bool:
-        """Whether a start is beyond the horizon, and not that of the first on its pool or of its
-        class."""
+    def _until_ms(self, head: Head) -> int:
+        """By when a job has to start for a reservation on a pool that is kept for one already."""
         horizon_ms = self._profile.reservation_horizon_ms
-        if not horizon_ms or found.start_ms <= self._cycle.now_ms + horizon_ms:
-            return False
+        if not horizon_ms or head.group.priority not in self._reserved_classes:
+            return NEVER_MS
         if self._cycle.snapshot.supply.is_promised(head.job):
-            return False
-        return head.group.priority in self._reserved_classes and self._is_kept(option)
+            return NEVER_MS
+        return self._cycle.now_ms + horizon_ms
 
     def _is_kept(self, option: Option) -> bool:
         """Whether something of a pool is reserved for a job that waits."""
@@ -329,18 +339,21 @@ class Blocked:
         known = known or Bound(entry.job, by_ms)
         self._cycle.bounds[entry.job] = msgspec.structs.replace(known, reason=reason)
 
-    def _best_start(self, look: Look, usable: list[int]) -> tuple[int, Found] | None:
+    def _best_start(
+        self, look: Look, usable: list[int], until_ms: int = NEVER_MS
+    ) -> tuple[int, Found] | None:
         """The option whose earliest start the job's objective likes best, and that start.
 
         One that starts in time for the deadline goes before any that does not. Pools are tried in
-        the order of a bound from below, until no later one can be better.
+        the order of a bound from below, until no later one can be better. What is kept for another
+        already counts only if it starts by `until_ms`.
         """
         board, shape, profile = self._board, look.shape, self._profile
         bounds = []
         for at in usable:
             option = look.options[at]
             bound_ms = lower_bound_ms(board, option, shape.tasks)
-            if bound_ms is not None:
+            if bound_ms is not None and (bound_ms <= until_ms or not self._is_kept(option)):
                 score = option.score_at(bound_ms - board.now_ms, shape, profile)
                 bounds.append((bound_ms > option.latest_ms, score, bound_ms, at))
         bounds.sort()
@@ -351,7 +364,7 @@ class Blocked:
             at = bound[3]
             option = look.options[at]
             found = board.earliest(option, shape.tasks)
-            if found is not None:
+            if found is not None and (found.start_ms <= until_ms or not self._is_kept(option)):
                 score = option.score_at(found.start_ms - board.now_ms, shape, profile)
                 key = (found.start_ms > option.latest_ms, score, found.start_ms, at)
                 if best is None or key < best[0]:
