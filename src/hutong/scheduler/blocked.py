@@ -87,7 +87,7 @@ class Blocked:
         held_by = look.held_by
         known = self._claim(head, look, usable) if usable else {}
         self._looked += 1
-        if not (elements or len(cycle.deferrals) < cycle.explained_count):
+        if not elements and not cycle.explains:
             look.blocked_groups += bool(usable)
             return
         outcome = look.outcome

@@ -289,9 +289,9 @@ class Replay:
 
     def _cycle(self) -> None:
         begun_ns = time.process_time_ns()
-        # Nobody asks why a job waits, and nothing else depends on what is explained.
+        # Nobody asks why a job waits, and nothing else depends on that.
         snapshot = self.state.snapshot(self.now_ms)
-        plan = run_cycle(snapshot, self.setup.profile, explained_count=0)
+        plan = run_cycle(snapshot, self.setup.profile, explains=False)
         self.results.cycles.note(time.process_time_ns() - begun_ns)
         self._carry_out(plan)
 
