@@ -165,6 +165,16 @@ def _odd_order(profile: Profile) -> Iterator[ProfileFinding]:
             "order", "the shortest job comes first, and nothing is kept for a long one",
             "Long jobs wait for ever while short ones come; use `fair` for people.",
         )  # fmt: skip
+    if profile.order == "quick" and not profile.overtake_ms:
+        yield ProfileFinding(
+            "overtake_ms", "it is 0, and the order is `quick`",
+            "Nobody is set back then, which is the order `fifo`; some days are usual.",
+        )  # fmt: skip
+    if profile.reservation_horizon_ms and profile.backfill != "easy":
+        yield ProfileFinding(
+            "reservation_horizon_ms", f"it is set, and backfill is `{profile.backfill}`",
+            "It bounds what `easy` reserves; `conservative` promises every job a start, `none` nobody.",
+        )  # fmt: skip
     if profile.round_ms and profile.order not in INDEXES:
         yield ProfileFinding(
             "round_ms", f"it is set, and the order is `{profile.order}`",

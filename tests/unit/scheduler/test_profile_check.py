@@ -46,6 +46,12 @@ ODD: list[tuple[dict[str, Any], str, str]] = [
     ({"share_half_life_ms": 0}, "share_half_life_ms", "only what a tenant holds now"),
     ({"reservations_count": 0}, "reservations_count", "backfill is `easy`"),
     ({"order": "sjf", "backfill": "none", "reclaim": False}, "order", "the shortest job"),
+    ({"order": "quick", "overtake_ms": 0, "reclaim": False}, "overtake_ms", "it is 0"),
+    (
+        {"backfill": "conservative", "reservation_horizon_ms": 1},
+        "reservation_horizon_ms",
+        "backfill is `conservative`",
+    ),
     ({"candidates_count": 0}, "candidates_count", "name no candidates"),
     ({"domestic_target_milli": 1, "domestic_bonus_milli": 0}, "domestic_target_milli", "no bonus"),
     ({"commercial_idle_ms": 59_999}, "commercial_idle_ms", "as soon as they are idle"),
