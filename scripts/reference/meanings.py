@@ -134,8 +134,8 @@ PROFILE_SETTINGS = {
     "is expected to cost, learnt from jobs that ended.",
     "quick_work_ms": "Under the order `quick`: a job of so much work (chips times time; CPUs times "
     "time where it takes no chips) or more is set back in full, one of less in proportion.",
-    "overtake_ms": "Under the order `quick`: how far a job is set back at most. Only what is handed "
-    "in at most so much later can overtake it.",
+    "overtake_ms": "Under the order `quick`: how far a job is set back at most. Only what is "
+    "handed in at most so much later can overtake it.",
     "share_half_life_ms": "After this time what a tenant used counts half as much; 0 counts only "
     "what it holds now.",
     "backfill": "What may start before a blocked job: `none` nothing, `easy` what delays no "

@@ -43,6 +43,7 @@ from hutong.scheduler.plan import (
     Preemption,
     Reservation,
     Resize,
+    earlier,
 )
 from hutong.scheduler.precedence import Precedence
 from hutong.scheduler.profile import Profile
@@ -61,10 +62,13 @@ DEFERRALS = 64
 """So many blocked groups are explained one by one, the first in the order (see `forecast`)."""
 
 
-def run_cycle(snapshot: Snapshot, profile: Profile) -> Plan:
-    """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits."""
+def run_cycle(snapshot: Snapshot, profile: Profile, *, explains: bool = True) -> Plan:
+    """Decide what starts, what is stopped for whom, what is reserved, and why the rest waits.
+
+    That last is left out unless it `explains`; nothing else depends on it."""
     again_ms = _wait_for_cleaner(snapshot, profile) if profile.cleaner_mean_wait_ms > 0 else 0
     cycle = Cycle(snapshot, profile)
+    cycle.explains = explains
     cycle.look_again(again_ms)
     alone = False
     if profile.round_ms > 0 and profile.order in INDEXES:
@@ -108,6 +112,7 @@ class Cycle:
         self.preemptions: list[Preemption] = []
         self.reservations: list[Reservation] = []
         self.deferrals: list[Deferral] = []
+        self.explains = True
         self.bounds: dict[JobId, Bound] = {}
         self.look_again_ms = 0
         """When time alone could change what is evicted; 0 for never."""
@@ -358,7 +363,8 @@ class Cycle:
 
         What could still claim room, or have nodes started for it, is not.
         """
-        if len(self.deferrals) < DEFERRALS or self.blocked.may_claim(cursor.queue.priority, look):
+        told = not self.explains or len(self.deferrals) >= DEFERRALS
+        if not told or self.blocked.may_claim(cursor.queue.priority, look):
             return False
         if look.vicinity is not None or self.board.gate.parts(look.options):
             return False
@@ -485,11 +491,6 @@ class Cycle:
             explanation = Explanation(look.filtered, known[2], share_milli)
             told = self._told[group] = (option, known[1], explanation)
         return told[1], told[2]
-
-
-def earlier(one_ms: int, other_ms: int) -> int:
-    """The earlier of two times, where 0 stands for never."""
-    return min(one_ms, other_ms) if one_ms and other_ms else one_ms or other_ms
 
 
 def _shape_of(queue: Queue | None, job: JobId | None) -> int:

@@ -231,3 +231,8 @@ class Preview(msgspec.Struct, frozen=True):
     jobs_ahead: int
     reasons: tuple[WaitReason, ...] = ()
     bound: Bound | None = None
+
+
+def earlier(one_ms: int, other_ms: int) -> int:
+    """The earlier of two times, where 0 stands for never."""
+    return min(one_ms, other_ms) if one_ms and other_ms else one_ms or other_ms

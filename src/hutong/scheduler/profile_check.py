@@ -173,7 +173,7 @@ def _odd_order(profile: Profile) -> Iterator[ProfileFinding]:
     if profile.reservation_horizon_ms and profile.backfill != "easy":
         yield ProfileFinding(
             "reservation_horizon_ms", f"it is set, and backfill is `{profile.backfill}`",
-            "It bounds what `easy` reserves; `conservative` promises every job a start, `none` nobody.",
+            "It bounds what `easy` reserves; `conservative` promises all a start, `none` nobody.",
         )  # fmt: skip
     if profile.round_ms and profile.order not in INDEXES:
         yield ProfileFinding(

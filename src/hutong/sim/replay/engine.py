@@ -349,9 +349,7 @@ class Replay:
             return
         self.jobs[job.id] = job
         self.results.gauges.wait(job, 1)
-        place_ms = self.beliefs.place_of(believed_ms)
-        queued = QueuedJob(job.id, number + 1, told.spec, self.now_ms, believed_ms=place_ms)
-        self.state.enqueue(queued, 1)
+        self._enqueue(job)
         if told.spec.deadline_ms:
             self.plan_for(max(told.spec.deadline_ms, self.now_ms), Due.DEADLINE, job)
         self._decidable = True
@@ -472,6 +470,9 @@ class Replay:
         if self.setup.mode is Mode.ORACLE:
             job.told = self.teller.tell(job.trace, job.left_ms)
         self.results.gauges.wait(job, 1)
+        self._enqueue(job)
+
+    def _enqueue(self, job: SimJob) -> None:
         queued = QueuedJob(
             job.id, job.number + 1, job.told.spec, job.submit_ms, served_ms=job.served_ms,
             done_ms=self._done_ms(job), believed_ms=self.beliefs.place_of(job.believed_ms),
