@@ -15,6 +15,7 @@ from hutong.scheduler.kernels import layout
 from hutong.scheduler.match import Match
 from hutong.scheduler.option import Option, rows_of
 from hutong.scheduler.plan import Candidate
+from hutong.scheduler.records import SiteStatus
 from hutong.scheduler.reserve import Holder
 from hutong.scheduler.shapes import Shape
 from hutong.scheduler.supply import Supply
@@ -167,6 +168,11 @@ def _available(match: Match, supply: Supply) -> tuple[list[Option], dict[str, in
     filtered = dict(match.filtered)
     out: dict[int, dict[str, int]] = {}
     for option in match.options:
+        columns = option.columns
+        ready = supply.statuses.get(columns.pool.site) is SiteStatus.READY
+        if ready and columns.ready_count >= option.nodes_needed:
+            options.append(option)
+            continue
         why = unavailable(supply, option.columns, option.nodes_needed)
         if why:
             out.setdefault(option.columns.index, why)

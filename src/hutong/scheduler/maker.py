@@ -25,7 +25,8 @@ class Maker:
     """
 
     __slots__ = (
-        "_basis", "_domestic_milli", "_hauls", "_laid", "_profile", "_shape", "_weights", "fell",
+        "_basis", "_before", "_domestic_milli", "_hauls", "_laid", "_profile", "_shape",
+        "_weights", "fell",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, hauls: Hauls, profile: Profile, level: int) -> None:
@@ -37,6 +38,7 @@ class Maker:
         self._domestic_milli = _domestic_milli(shape, profile, level)
         self._basis = shape.basis
         self._laid = is_laid(shape)
+        self._before: Option | None = None
 
     def make(self, kind: Kind, rows: Container[int] | None = None) -> list[Option]:
         """The options of all alternatives, in the order of the pools each, on all rows or some."""
@@ -83,7 +85,9 @@ class Maker:
         option.ready_ms = ready_ms = haul.transfer_ms + boot_ms
         option.span_ms = ready_ms + run_ms
         option.latest_ms = begin_ms - ready_ms
-        option.risk_ms = risk_ms(columns.offer, run_ms, shape.checkpoint_ms)
+        option.risk_ms = 0
+        if columns.offer is not None:
+            option.risk_ms = risk_ms(columns.offer, run_ms, shape.checkpoint_ms)
         if shape.exclusive:
             held = held_exclusively(columns, nodes)
             held = held.plus(held_by_groups(shape)) if shape.groups else held
@@ -95,7 +99,9 @@ class Maker:
         option.domestic = berth.domestic
         option.preferred_milli = berth.preferred_milli
         option.domestic_milli = self._domestic_milli if berth.domestic else 0
-        option.weigh(self._weights)
+        if self._before is None or not option.weigh_like(self._before):
+            option.weigh(self._weights)
+        self._before = option
         return option
 
 

@@ -93,6 +93,10 @@ class Option:
         "tasks_per_node", "vector", "within",
     )  # fmt: skip
 
+    _cost: int
+    _kept_milli: int
+    _weights: Weights
+    score: int
     columns: PoolColumns
     need: Need
     claim: Claim
@@ -123,6 +127,20 @@ class Option:
     near: "Near | None"
     vector: Ints | None
     table_row: int
+
+    def weigh_like(self, other: "Option") -> bool:
+        """Take over the score of another one if all that it is made of is the same."""
+        if (
+            self.cost_microcny != other.cost_microcny or self.span_ms != other.span_ms
+            or self.haul is not other.haul or self.burden is not other.burden
+            or self.risk_ms != other.risk_ms or self.rate != other.rate
+            or self.preferred_milli != other.preferred_milli
+            or self.domestic_milli != other.domestic_milli
+        ):  # fmt: skip
+            return False
+        self._cost, self._weights = other._cost, other._weights
+        self._kept_milli, self.score = other._kept_milli, other.score
+        return True
 
     def weigh(self, weights: Weights) -> None:
         """Work out its score from its parts; all but the score are there."""
