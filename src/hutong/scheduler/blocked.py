@@ -21,7 +21,7 @@ from hutong.scheduler.explain import nowhere, waiting_outcome, waits_for
 from hutong.scheduler.look import Look
 from hutong.scheduler.offers import LOOKED_AT, Want, has_offers
 from hutong.scheduler.option import Option
-from hutong.scheduler.order import Head
+from hutong.scheduler.order import Cursor, Head
 from hutong.scheduler.plan import Bound, Explanation, Preemption, Reservation
 from hutong.scheduler.preempt.bound import next_free_ms, promise, protected, vacated_ms
 from hutong.scheduler.preempt.choose import Eviction, cheapest_eviction
@@ -126,8 +126,8 @@ class Blocked:
         )  # fmt: skip
         look.blocked_groups += bool(usable)
 
-    def may_claim(self, priority: str, look: Look) -> bool:
-        """Whether a blocked job of a class could still get room reserved or vacated.
+    def may_claim(self, cursor: Cursor, look: Look) -> bool:
+        """Whether the next job of a queue, blocked, could still get room reserved or vacated.
 
         With a horizon only the first groups are asked where all pools are kept for somebody.
         """
@@ -135,7 +135,7 @@ class Blocked:
         if profile.backfill == "none" and not profile.preemption and not profile.reclaim:
             return False
         left = self._profile.reservations_count - len(self._cycle.reservations)
-        if priority not in self._reserved_classes:
+        if cursor.queue.priority not in self._reserved_classes:
             return left > 0
         if profile.reservation_horizon_ms and not profile.preemption and not profile.reclaim:
             first = self._looked < LOOKED_AHEAD
@@ -363,8 +363,9 @@ class Blocked:
                 break
             at = bound[3]
             option = look.options[at]
-            found = board.earliest(option, shape.tasks)
-            if found is not None and (found.start_ms <= until_ms or not self._is_kept(option)):
+            latest_ms = until_ms if self._is_kept(option) else NEVER_MS
+            found = board.earliest(option, shape.tasks, latest_ms)
+            if found is not None and found.start_ms <= latest_ms:
                 score = option.score_at(found.start_ms - board.now_ms, shape, profile)
                 key = (found.start_ms > option.latest_ms, score, found.start_ms, at)
                 if best is None or key < best[0]:

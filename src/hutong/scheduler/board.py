@@ -31,6 +31,7 @@ from hutong.scheduler.kernels import layout
 from hutong.scheduler.match import Option
 from hutong.scheduler.outlook import Outlook
 from hutong.scheduler.reserve import Found, Hold, Holder, earliest, first_rows
+from hutong.scheduler.shapes import NEVER_MS
 from hutong.scheduler.supply import BASES, clamp_time
 from hutong.scheduler.sweep import Sweep
 
@@ -444,8 +445,8 @@ class Board:
             lane.free = lane.columns.free_together()
         return lane.free
 
-    def earliest(self, option: Option, tasks: int) -> Found | None:
-        """The earliest time a gang fits an option's pool beside the reservations made so far."""
+    def earliest(self, option: Option, tasks: int, until_ms: int = NEVER_MS) -> Found | None:
+        """When a gang first fits an option's pool beside what is reserved; asked up to a time."""
         lane = self.lane(option.columns)
         outlook = self.outlook(option.columns)
         stay_ms = option.ready_ms + option.bound_ms
@@ -458,10 +459,11 @@ class Board:
             return found
         found = earliest(
             lane.columns, outlook, option.need, tasks,
-            holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms,
-            stay_ms=stay_ms, in_order=self.in_order, how=option if option.laid else None,
+            holds=lane.holds, free=self.free(option.columns), now_ms=self.now_ms, stay_ms=stay_ms,
+            in_order=self.in_order, how=option if option.laid else None, until_ms=until_ms,
         )  # fmt: skip
-        if lasting and (found is None or found.start_ms > self.now_ms):
+        lasting &= until_ms == NEVER_MS if found is None else found.start_ms > self.now_ms
+        if lasting:
             remember(lane.live, key, (lane.live.version, found))
         return found
 

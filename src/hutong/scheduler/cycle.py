@@ -363,8 +363,7 @@ class Cycle:
 
         What could still claim room, or have nodes started for it, is not.
         """
-        told = not self.explains or len(self.deferrals) >= DEFERRALS
-        if not told or self.blocked.may_claim(cursor.queue.priority, look):
+        if len(self.deferrals) < DEFERRALS * self.explains or self.blocked.may_claim(cursor, look):
             return False
         if look.vicinity is not None or self.board.gate.parts(look.options):
             return False

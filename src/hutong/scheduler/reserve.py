@@ -199,9 +199,10 @@ def earliest(
     columns: PoolColumns, outlook: Outlook, need: Need, tasks: int, *,
     holds: Sequence[Hold], free: tuple[int, int, int], now_ms: int, stay_ms: int = NEVER_MS // 2,
     closures: Sequence[Closure] = (), in_order: bool = False, how: Lies | None = None,
+    until_ms: int = NEVER_MS,
 ) -> Found | None:  # fmt: skip
     """The earliest time a gang that stays `stay_ms` fits beside what is reserved; None where it
-    never will.
+    never will, or not by `until_ms`.
 
     `free` is what is free on the pool as a whole, which rules most out at once. `how` says where
     tasks may lie, None that it does not matter.
@@ -216,7 +217,7 @@ def earliest(
     if how is not None:
         search = _LaidSearch(columns, outlook, query, lines, now_ms)
         search.how = how
-    start_ms = search.first()
+    start_ms = search.first(until_ms)
     if start_ms is None:
         return None
     count = outlook.ended_by(start_ms)
@@ -281,8 +282,8 @@ class _Search:
         ordered[1 + self._availability.place] = gains
         return np.cumsum(ordered)
 
-    def first(self) -> int | None:
-        """The earliest start."""
+    def first(self, until_ms: int) -> int | None:
+        """The earliest start, if it is no later than that."""
         count = int(self._free.searchsorted(self._query.tasks))
         if count >= len(self._free):
             return None
@@ -291,6 +292,8 @@ class _Search:
         if not len(self._rows):
             return start_ms
         for left_ms, right_ms in self._stretches(start_ms):
+            if left_ms > until_ms:
+                break
             found = self._within(left_ms, right_ms)
             if found is not None:
                 return found
@@ -348,13 +351,15 @@ class _LaidSearch(_Search):
 
     how: Lies
 
-    def first(self) -> int | None:
-        """The earliest start."""
+    def first(self, until_ms: int) -> int | None:
+        """The earliest start, if it is no later than that."""
         count = int(self._free.searchsorted(self._query.tasks))
         if count >= len(self._free):
             return None
         start_ms = max(self._now_ms, int(self._outlook.times[count - 1])) if count else self._now_ms
         for left_ms, right_ms in self._stretches(start_ms):
+            if left_ms > until_ms:
+                break
             found = self._within(left_ms, right_ms)
             if found is not None:
                 return found

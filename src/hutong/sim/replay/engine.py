@@ -289,9 +289,7 @@ class Replay:
 
     def _cycle(self) -> None:
         begun_ns = time.process_time_ns()
-        # Nobody asks why a job waits, and nothing else depends on that.
-        snapshot = self.state.snapshot(self.now_ms)
-        plan = run_cycle(snapshot, self.setup.profile, explains=False)
+        plan = run_cycle(self.state.snapshot(self.now_ms), self.setup.profile, explains=False)
         self.results.cycles.note(time.process_time_ns() - begun_ns)
         self._carry_out(plan)
 
