@@ -494,6 +494,4 @@ class Cycle:
 
 def _shape_of(queue: Queue | None, job: JobId | None) -> int:
     """The number of the shape of one job of a queue; -1 for none."""
-    if queue is None:
-        return -1
-    return next(entry.shape for entry in queue if entry.job == job)
+    return -1 if queue is None else next(entry.shape for entry in queue if entry.job == job)

@@ -7,8 +7,9 @@ somebody who comes before them needs it: `holders` has them in the order of thei
 what one may use is `then` and what all behind him hold. This only ever shrinks, unless somebody
 moves away, and so a need that did not fit a pool is not tried there again.
 
-Amounts are CPU, memory, whole chips and thousandths of chips. How fractions lie in chips is left to
-the cycle, which starts nobody where he does not fit.
+Amounts are CPU, memory, whole chips and thousandths of chips. How fractions lie in chips is known
+only of what is free before the play; `holds` says of the cycle's own columns whether somebody fits
+after all, and who does not waits for the next cycle.
 """
 
 from bisect import bisect_left
@@ -21,6 +22,7 @@ from hutong.scheduler.columns import Ints, Need, PoolColumns
 from hutong.scheduler.fit import Share
 from hutong.scheduler.fit import pack as pack_by_domain
 from hutong.scheduler.rounds.contest import Contest, Seat, amount_of
+from hutong.scheduler.shapes import WHOLE_MILLI
 
 CPU, MEM, WHOLE, MILLI = range(4)
 _MOST = np.iinfo(np.int64).max
@@ -113,6 +115,7 @@ class PoolRoom:
             before = int(self.now[row, WHOLE])
             self.then[row] -= taken * tasks
             self.now[row] = np.maximum(self.now[row] - taken * tasks, 0)
+            self.now[row, WHOLE] = min(before, int(self.now[row, MILLI]) // WHOLE_MILLI)
             self._chips_then -= need.chips * tasks
             self._chips_now -= before - int(self.now[row, WHOLE])
 
@@ -122,6 +125,8 @@ class PoolRoom:
             return ()
         room = np.minimum(self.now, self.then)
         by_row = capacity(room, need, tasks)
+        if need.milli and not need.chips:
+            np.minimum(by_row, (self.columns.chips // need.milli).sum(axis=1), out=by_row)
         whole = by_row >= tasks
         if whole.any():
             left = np.where(whole, room[:, WHOLE], _MOST)
@@ -203,3 +208,16 @@ def capacity(room: Ints, need: Need, most: int) -> Ints:
     if need.milli and not need.chips:
         np.minimum(found, room[:, MILLI] // need.milli, out=found)
     return np.maximum(found, 0, out=found)
+
+
+def holds(columns: PoolColumns, need: Need, shares: Sequence[Share]) -> bool:
+    """Whether the rows of a pool hold so many tasks each, by what is accounted there now."""
+    for row, tasks in shares:
+        if columns.free_cpu[row] < need.cpu * tasks or columns.free_mem[row] < need.mem * tasks:
+            return False
+        if need.chips:
+            if columns.whole[row] < need.chips * tasks:
+                return False
+        elif need.milli and int((columns.chips[row] // need.milli).sum()) < tasks:
+            return False
+    return True

@@ -42,7 +42,7 @@ from hutong.scheduler.rounds.learn import Like
 from hutong.scheduler.rounds.memory import RoundMemory
 from hutong.scheduler.rounds.play import Play
 from hutong.scheduler.rounds.rights import Rights, Turn, first
-from hutong.scheduler.rounds.room import Holders, PoolRoom
+from hutong.scheduler.rounds.room import Holders, PoolRoom, holds
 from hutong.scheduler.rounds.steps import step_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Round:
         if memory.upward or cycle.snapshot.supply.stopping or not self._fits_now(turns):
             self._rooms.clear()
             self._play(turns)
-            cycle.look_again(self._next_ms)
+        cycle.look_again(self._next_ms)
 
     # Who competes
 
@@ -221,6 +221,9 @@ class Round:
         cycle, entity = self._cycle, waiter.group.entity
         if len(cycle.placements) >= self._profile.placements_count:
             cycle.truncated = True
+        elif not holds(cycle.board.lane(option.columns).columns, option.need, shares):
+            if cycle.placements:  # one of them took it: the next cycle knows what is left
+                self._come_back(self._now_ms + 1)
         elif not entity.limits or not cycle.ledger.over_quota(entity, option.claim):
             cycle.board.gate.let(entity.id)
             cycle.start(waiter, cycle.look(waiter.group.shape), option, shares)

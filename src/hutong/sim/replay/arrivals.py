@@ -9,6 +9,9 @@ from itertools import islice
 
 from hutong.sim.workload import TraceJob, Workload
 
+START_MS = 1_767_225_600_000
+"""When a workload begins that does not say so: 2026-01-01T00:00:00Z."""
+
 
 class Arrivals:
     """The stream of a workload with the next job looked at."""

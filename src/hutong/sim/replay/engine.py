@@ -26,7 +26,7 @@ from hutong.scheduler.state import QueuedJob, RunningAttempt, SchedulerState
 from hutong.scheduler.worth import is_large, take_up
 from hutong.sim.outcome import Ending, Outcome
 from hutong.sim.replay import checkpoint
-from hutong.sim.replay.arrivals import Arrivals, Followers
+from hutong.sim.replay.arrivals import START_MS, Arrivals, Followers
 from hutong.sim.replay.beliefs import Beliefs, Correction
 from hutong.sim.replay.due import Due, FlowArrives, Happening
 from hutong.sim.replay.flows import Flows
@@ -37,9 +37,6 @@ from hutong.sim.replay.supply import SupplySide
 from hutong.sim.replay.told import Teller
 from hutong.sim.setup import Mode, Setup
 from hutong.sim.workload import TraceJob
-
-START_MS = 1_767_225_600_000
-"""When a workload begins that does not say so: 2026-01-01T00:00:00Z."""
 
 AT_ONCE_MOST = 10_000
 """More cycles at one instant would go on for ever: then the next one waits for the next event."""
