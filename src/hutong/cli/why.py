@@ -27,6 +27,7 @@ _SHORT: dict[str, Callable[[Facts], str]] = {
     "waiting.booked": lambda facts: f"booked: {facts['booking']}",
     "waiting.affinity": lambda facts: "keeps apart" if facts["apart"] else "wants neighbours",
     "waiting.better": lambda facts: f"waits for {facts['pool']}",
+    "waiting.cleaner": lambda _: "waits for cleaner power",
     "waiting.array_limit": lambda facts: f"{facts['limit']} at once",
     "waiting.no_sites": lambda _: "no sites",
     "waiting.no_pool": lambda _: "no pool can run it",

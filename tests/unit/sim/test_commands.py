@@ -113,7 +113,7 @@ def test_fault_of_a_scenario_befalls_it(folder: Path, capsys: pytest.CaptureFixt
         ("jobs:\n", "faults: [{kind: flood}]\njobs:\n", "file.bad_value", 4),
         ("jobs:\n", "faults: [{kind: cut}]\njobs:\n", "file.bad_value", 4),
         ("jobs:\n", "tenants: [{name: A B}]\njobs:\n", "file.bad_value", 4),
-        ("jobs:\n", "profile: quick\njobs:\n", "file.bad_value", 4),
+        ("jobs:\n", "profile: hasty\njobs:\n", "file.bad_value", 4),
     ],
 )
 def test_scenario_that_is_wrong_is_refused_with_its_line(
