@@ -167,7 +167,7 @@ class Cycle:
 
     def plan(self) -> Plan:
         """What was decided."""
-        shares_milli = self.ledger.shares_milli()
+        shares_milli = self.ledger.shares_milli() if self.explains else {}
         verdict = self.scale()
         return Plan(
             placements=tuple(self.placements),

@@ -6,7 +6,9 @@ import pytest
 
 from hutong.model.reasons import BehindOthers, BusyPools, NoPoolMatches, OverQuota
 from hutong.scheduler import cycle as cycles
+from hutong.scheduler.cycle import run_cycle
 from hutong.scheduler.plan import Plan
+from hutong.scheduler.profile import PROFILES
 from tests.unit.scheduler.worlds import A100, ASCEND, HOUR_MS, MINUTE_MS, World, chips, profile
 
 
@@ -118,3 +120,16 @@ def test_a_full_plan_is_truncated_only_where_more_would_fit() -> None:
         assert [deferral.head for deferral in plan.deferrals] == [second]
     world.pool("bj/more", nodes=1, chips=4)
     assert world.cycle().truncated
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("name", ["fair", "easy", "quick", "conservative"])
+def test_what_nobody_asks_about_is_decided_all_the_same(seed: int, name: str) -> None:
+    world = crowded(seed)
+    world.profile = PROFILES[name]
+    snapshot = world.state.snapshot(world.now_ms)
+    told = run_cycle(snapshot, world.profile)
+    silent = run_cycle(snapshot, world.profile, explains=False)
+    assert decided(silent) == decided(told)
+    assert silent.preemptions == told.preemptions
+    assert len(silent.deferrals) < len(told.deferrals)
