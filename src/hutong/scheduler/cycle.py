@@ -400,9 +400,11 @@ class Cycle:
         """The first option with room that quotas allow, by its position, and where on it."""
         entity = cursor.group.entity
         best: tuple[int, int, Sequence[Share]] | None = None
+        spread: tuple[int, Sequence[Share]] | None = None  # of several nodes: where one holds none
         for at in look.left():
             fitting, option = look.fitting(at), look.options[at]
-            if best is not None and option.group != look.options[best[1]].group:
+            known = best[1] if best is not None else spread[0] if spread is not None else at
+            if option.group != look.options[known].group:
                 break
             if fitting.exhausted or (
                 entity.limits and self.ledger.over_quota(entity, option.claim)
@@ -412,15 +414,15 @@ class Cycle:
             if shares:
                 key = self.board.key(option, shares)
                 if key is None:
-                    return (at, shares) if best is None else best[1:]
-                if best is None or key < best[0]:
+                    if self.profile.fit != "fragmentation":
+                        return at, shares
+                    spread = spread or (at, shares)
+                elif best is None or key < best[0]:
                     best = key, at, shares
             else:
                 look.note_exhausted(at)
-        if best is not None:
-            return best[1:]
         look.settle()
-        return None
+        return best[1:] if best is not None else spread
 
     def start(
         self, turn: Turn, look: Look, option: Option, shares: Sequence[Share],
