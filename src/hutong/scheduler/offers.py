@@ -26,7 +26,7 @@ from hutong.model.reasons import NodesStarting
 from hutong.model.supply import MS_PER_HOUR, cost_microcny
 from hutong.scheduler.board import Board
 from hutong.scheduler.columns import PoolColumns
-from hutong.scheduler.estimate import UNKNOWN_MS
+from hutong.scheduler.estimate import UNKNOWN_MS, rough_start
 from hutong.scheduler.look import Look
 from hutong.scheduler.offer_nodes import OfferNodes
 from hutong.scheduler.option import Option, cost_weight_milli
@@ -204,6 +204,8 @@ class _Desk:
         """
         look = want.look
         offered = [at for at in want.usable if look.options[at].columns.pool.id in self._yards]
+        if self._profile.commercial_rule == "worth":
+            want = self._for_owned(want)
         bound_ms = self._bound_ms(want, offered)
         if bound_ms < NEVER_MS:
             self._look_again(want.submitted_ms + bound_ms + 1)
@@ -231,6 +233,18 @@ class _Desk:
             return self._worth_ms(want, offered)
         return self._profile.commercial_after_ms
 
+    def _for_owned(self, want: Want) -> Want:
+        """What a job waits for, if that is on an offer, as if it waited for an owned pool.
+
+        Waiting for a node of an offer saves nothing that could be weighed against another one.
+        """
+        options = want.look.options
+        if options[want.at].columns.offer is None:
+            return want
+        at = next((at for at in want.usable if options[at].columns.offer is None), want.at)
+        start = rough_start(self._board, options[at], want.look.shape.tasks)
+        return want._replace(at=at, start_ms=start.start_ms)
+
     def _worth_ms(self, want: Want, offered: Sequence[int]) -> int:
         """The wait that is worth as much as the cheapest nodes that could be started."""
         look = want.look
@@ -254,10 +268,12 @@ class _Desk:
         allowed_ms = want.submitted_ms + bound_ms
         latest_ms = want.look.options[want.at].latest_ms
         last_ms = min(allowed_ms, latest_ms)
-        if want.start_ms > last_ms:
-            return jobs
-        in_time = (last_ms - want.start_ms) // max(want.spacing_ms, 1) + 1
-        return max(0, jobs - in_time)
+        if self._profile.commercial_rule != "worth":
+            return _after(want, jobs, last_ms)
+        # The others of the group may have come later: each is held to its own time once it is
+        # the first. Until then it is pressed only if it would be, had it come now.
+        others = _after(want, jobs, min(self._now_ms + bound_ms, latest_ms))
+        return max(others, int(want.start_ms > last_ms))
 
     def _turns(self, option: Option, bound_ms: int) -> int:
         """How many jobs may use one room in turn without any of them waiting too long."""
@@ -397,6 +413,13 @@ class _Desk:
             else:
                 self._look_again(due_ms)
         return away
+
+
+def _after(want: Want, jobs: int, last_ms: int) -> int:
+    """How many of a group's jobs, the last ones, are expected to start after a time."""
+    if want.start_ms > last_ms:
+        return jobs
+    return max(0, jobs - (last_ms - want.start_ms) // max(want.spacing_ms, 1) - 1)
 
 
 def _tasks(shape: Shape, option: Option, yard: Yard) -> int:

@@ -158,3 +158,34 @@ def test_the_operators_other_rule_is_as_it_was() -> None:
     market = busy(profile(commercial_after_ms=HOUR_MS))
     market.job(chips(8), estimate_ms=1_000 * HOUR_MS)
     assert bought(market.cycle()) == 1
+
+
+def test_jobs_that_are_alike_are_held_to_their_own_times() -> None:
+    # Two hours are worth the node. The first has waited an hour and would wait for 65 minutes
+    # more; one that has just come waits for its turn.
+    market = busy(worth(40), hours=1)
+    market.job(chips(8), objective=Objective.BALANCED, **ONE_HOUR)
+    run_on(market, 125 * MINUTE_MS)
+    market.pass_time(HOUR_MS)
+    later = market.job(chips(8), objective=Objective.BALANCED, **ONE_HOUR)
+    plan = market.step()
+    assert bought(plan) == 1
+    market.pass_time(1)
+    market.tell()
+    plan = market.step()
+    assert [place for _, place in placed(plan)] == ["cloud/gpu"]
+    assert deferral_of(plan, later).start_ms == market.now_ms - 1 + 65 * MINUTE_MS
+    assert bought(plan) == 0
+
+
+@pytest.mark.parametrize(("hour_cny", "nodes"), [(35, 0), (45, 1)])
+def test_a_job_that_minds_time_alone_is_bought_for_no_sooner(hour_cny: int, nodes: int) -> None:
+    # It would run first on the bought node, in an hour. The owned one is free in two, and
+    # another costs 80 CNY.
+    market = busy(worth(hour_cny))
+    market.job(chips(8), commercial=AT_ONCE, **ONE_HOUR)
+    market.step(1)
+    market.tell()
+    assert placed(market.step()) != []
+    market.job(chips(8), objective=Objective.TIME, **ONE_HOUR)
+    assert bought(market.cycle()) == 2 * nodes
